@@ -1,0 +1,70 @@
+"""Notifications in the outbox, and questions that runs wait on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from rota.model.instants import Micros
+
+
+class MessageState(StrEnum):
+    """Where a message is; the last two are final."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Message:
+    """One notification. `key` is unique: a second one of the same run and channel is not written.
+
+    `channel`: a channel kind; `config`: its keys, with `${NAME}` unresolved, so that no secret is
+    in the state. `not_before`: when it is tried (again).
+    """
+
+    key: str
+    channel: str
+    body: str
+    created_at: Micros
+    title: str = ""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    job_id: str | None = None
+    run_id: str | None = None
+    state: MessageState = MessageState.PENDING
+    attempts: int = 0
+    not_before: Micros = 0
+    sent_at: Micros | None = None
+    error: str | None = None
+
+
+class ApprovalState(StrEnum):
+    """Where a question is."""
+
+    OPEN = "open"
+    ANSWERED = "answered"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class Approval:
+    """A question that a run waits on. `kind`: prompt (the inbox runner), interrupted, approval.
+
+    `answer` is text; for a prompt it becomes the step's output.
+    """
+
+    run_id: str
+    step_id: str
+    kind: str
+    question: str
+    asked_at: Micros
+    job_id: str
+    choices: tuple[str, ...] = ()
+    state: ApprovalState = ApprovalState.OPEN
+    answer: str | None = None
+    answered_at: Micros | None = None
+    answered_by: str | None = None
