@@ -1,0 +1,60 @@
+"""A workspace's settings, as .rota/rota.yaml gives them. Durations are seconds, sizes bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rota.model.job import Notify
+
+# What a child gets of the daemon's environment; everything else is left out (a clean environment).
+ENV_ALLOWED = (
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TERM", "TMPDIR", "TZ",
+    "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "WAYLAND_DISPLAY",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class AgentConfig:
+    """`runner`: auto, inbox or command. `command`: argv of the command runner (prompt on stdin)."""
+
+    runner: str = "auto"
+    command: tuple[str, ...] = ()
+    model: str | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Caps. `output`: bytes of a step's log kept on disk; `excerpt`: bytes of it kept in the state."""
+
+    runs: int = 8
+    output: int = 10_000_000
+    excerpt: int = 8_000
+    value: int = 256_000
+    daemon_log: int = 5_000_000
+    keep_runs: int = 100
+    keep_days: float = 90.0
+
+
+@dataclass(frozen=True)
+class WorkspaceConfig:
+    """Everything of rota.yaml. `env_allow`: names (or `PREFIX_*`) passed on besides ENV_ALLOWED and LC_*.
+
+    `script_folders`: where `script:` may point. `notify`: where messages go that name no channel.
+    `groups`: limits of concurrency groups, over what jobs say.
+    """
+
+    name: str = ""
+    timezone: str = "UTC"
+    limits: Limits = Limits()
+    groups: Mapping[str, int] = field(default_factory=dict)
+    script_folders: tuple[str, ...] = ("scripts", ".rota/scripts")
+    env_allow: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    channels: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    notify: tuple[Notify, ...] = ()
+    sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    agent: AgentConfig = AgentConfig()
+    shutdown_grace: float = 10.0
+    max_failures: int = 0

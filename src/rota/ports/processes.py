@@ -1,0 +1,80 @@
+"""Child processes: commands, and warm hosts that run Python apart from the daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+MARKER = "ROTA_RUN_ID"
+
+# Called with "stdout" or "stderr" and the bytes as they come; must not block.
+OnOutput = Callable[[str, bytes], None]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program to start: `argv` as it is (no shell), the whole environment, what it reads."""
+
+    argv: Sequence[str]
+    cwd: Path
+    env: Mapping[str, str]
+    stdin: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a child ended: an exit code, or the signal that ended it."""
+
+    code: int | None
+    signal: int | None = None
+
+
+@dataclass(frozen=True)
+class HostCall:
+    """A Python function to call in a host: `target` is `module:function`, `kwargs` is JSON-able.
+
+    `env` is set for the length of the call; `paths` come first on sys.path. `fresh`: files below
+    these folders are user code, and a host that has imported an older version of one is replaced.
+    """
+
+    target: str
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    cwd: Path | None = None
+    paths: Sequence[Path] = ()
+    fresh: Sequence[Path] = ()
+
+
+class Processes(Protocol):
+    """Starts commands in their own session and ends whole trees."""
+
+    async def run(self, command: Command, on_output: OnOutput) -> Exit:
+        """Run to the end, then end whatever it left behind that carries its ROTA_RUN_ID marker.
+
+        On cancellation of the awaiting coroutine: SIGTERM to the tree, a grace, SIGKILL, and only
+        then the cancellation goes on. Raises StepError (permanent) when it cannot be started.
+        """
+        ...
+
+    async def sweep(self, markers: Mapping[str, str]) -> int:
+        """End every process of this user whose environment has all of `markers`; how many there were."""
+        ...
+
+
+class Hosts(Protocol):
+    """A pool of warm child processes that call Python functions."""
+
+    async def call(self, call: HostCall, on_output: OnOutput) -> Any:
+        """The function's JSON-able result; coroutine functions are run.
+
+        What the function prints goes to `on_output`. Raises StepError with the error's own words and,
+        in the output, its traceback; a host that dies in the call gives a StepError too. On
+        cancellation the host and its children are ended.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End the idle hosts."""
+        ...

@@ -1,0 +1,188 @@
+"""Step kinds: one file per kind in steps/, one line in its registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from pydantic import BaseModel
+
+from rota.model.config import WorkspaceConfig
+from rota.model.job import Job, Notify, OnInterrupt, Step
+from rota.model.run import Reason, Run
+from rota.ports.clock import Clock
+from rota.ports.processes import Hosts, Processes
+
+
+@dataclass(frozen=True)
+class Done:
+    """The step did its work. `output`: text for later steps; `values`: names that it puts out (JSON-able)."""
+
+    output: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The step did not. `retry` False: trying again cannot help; `retry_after`: seconds, if asked for."""
+
+    reason: Reason
+    exit_code: int | None = None
+    retry: bool = True
+    retry_after: float | None = None
+    output: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The step needs a person (or an interactive agent); the answer becomes its output.
+
+    `kind`: prompt or approval; `reason` is what the run shows meanwhile.
+    """
+
+    kind: str
+    question: str
+    reason: Reason
+    choices: tuple[str, ...] = ()
+
+
+StepResult = Done | Failed | Waiting
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """Everything a step may use.
+
+    `values`: what templates see (job, run, now, params, payload, steps, ...). `env`: the clean
+    environment of its children, markers included. `timeout`: seconds until the attempt is cancelled.
+    `log`: appends to the attempt's log. `say`: one line of rota's own into that log.
+    """
+
+    workspace: Path
+    config: WorkspaceConfig
+    job: Job
+    step: Step
+    run: Run
+    attempt: int
+    values: Mapping[str, Any]
+    env: Mapping[str, str]
+    timeout: float
+    log: Callable[[str, bytes], None]
+    services: Services
+
+    def say(self, line: str) -> None:
+        """A line of rota's own words in the attempt's log."""
+        self.log("rota", f"{line}\n".encode())
+
+
+class StepKind(Protocol):
+    """A kind of step.
+
+    `params` validates the step's keys (its own key included); strings in them are rendered before
+    `run` is called, but for the fields in `raw`, which the kind renders itself.
+    """
+
+    key: ClassVar[str]
+    params: ClassVar[type[BaseModel]]
+    raw: ClassVar[frozenset[str]]
+    on_interrupt: ClassVar[OnInterrupt]
+
+    async def run(self, params: Any, ctx: StepContext) -> StepResult:
+        """Do the work. A raised RotaError is a failure in its words; anything else a failure too."""
+        ...
+
+
+class SecretSource(Protocol):
+    """Where `${NAME}` comes from."""
+
+    def get(self, name: str) -> str | None:
+        """The secret, else the environment variable, of that name."""
+        ...
+
+    def known(self) -> Mapping[str, str]:
+        """The stored secrets by name: what is masked wherever text is kept or shown."""
+        ...
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What a source gave: `items` JSON-able, `text` Markdown for people and prompts."""
+
+    items: list[dict[str, Any]]
+    text: str
+    note: str = ""
+
+
+class SourceKind(Protocol):
+    """A kind of source. `pull` blocks, so it is called in a host, as `target` (`module:function`).
+
+    The function takes `config` (the step's keys, rendered), `workspace` (path), `now` (ISO 8601) and
+    `timezone`, and returns `{"items": [...], "text": "...", "note": "..."}`.
+    """
+
+    key: ClassVar[str]
+    params: ClassVar[type[BaseModel]]
+    target: ClassVar[str]
+
+
+class ChannelKind(Protocol):
+    """A kind of notification channel. `params` are its keys in `notify:` and in rota.yaml's `channels:`.
+
+    `target` (`module:function`) blocks and is called in a host with `config` (secrets resolved),
+    `title`, `body` and `about` ({job, run, key, workspace}); a StepError's `permanent` and
+    `retry_after` decide about the next try.
+    """
+
+    key: ClassVar[str]
+    params: ClassVar[type[BaseModel]]
+    target: ClassVar[str]
+
+
+@dataclass(frozen=True)
+class AgentRequest:
+    """What an agent step asks of a runner. `options`: the step's other keys."""
+
+    prompt: str
+    model: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Runner(Protocol):
+    """What executes an agent step."""
+
+    key: ClassVar[str]
+
+    def configured(self, config: WorkspaceConfig) -> bool:
+        """Whether it could run in this workspace now."""
+        ...
+
+    async def run(self, request: AgentRequest, ctx: StepContext) -> StepResult:
+        """Have the prompt worked on."""
+        ...
+
+
+class Notifier(Protocol):
+    """Puts messages into the outbox."""
+
+    async def notify(self, notify: Notify, ctx: StepContext) -> bool:
+        """Queue one notification of a step; False when it was queued already. It is sent later, on its own."""
+        ...
+
+
+@dataclass(frozen=True)
+class Services:
+    """The adapters that steps reach; `app.wiring` fills it."""
+
+    clock: Clock
+    processes: Processes
+    hosts: Hosts
+    secrets: SecretSource
+    steps: Mapping[str, StepKind]
+    sources: Mapping[str, SourceKind]
+    channels: Mapping[str, ChannelKind]
+    runners: Mapping[str, Runner]
+    notify: Notifier
