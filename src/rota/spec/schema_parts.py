@@ -1,0 +1,230 @@
+"""JSON Schema of what jobs and rota.yaml share: durations, retry, notifications, triggers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rota.model.job import CatchUpMode, OnInterrupt
+from rota.spec import later, notify, policies, triggers
+from rota.spec.catalog import Catalog
+from rota.spec.schema_kinds import TEMPLATE_DEF, Schema, closed, properties
+
+TEXT: Schema = {"type": "string"}
+FILLED: Schema = {"type": "string", "pattern": r"\S"}
+SCALAR: Schema = {"type": ["string", "number", "boolean"]}
+BOOLEAN: Schema = {"type": "boolean"}
+SIZE: Schema = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^\s*[0-9]"}]}
+
+
+def ref(name: str, description: str | None = None) -> Schema:
+    """A reference to a definition."""
+    return {"$ref": f"#/$defs/{name}"} | ({"description": description} if description else {})
+
+
+def about(schema: Schema, description: str) -> Schema:
+    """A schema with what it is for."""
+    return {**schema, "description": description}
+
+
+def count(minimum: int, description: str, maximum: int | None = None) -> Schema:
+    """A whole number."""
+    top = {} if maximum is None else {"maximum": maximum}
+    return {"type": "integer", "minimum": minimum, **top, "description": description}
+
+
+def one_or_many(schema: Schema) -> Schema:
+    """A value or a list of such."""
+    return {"anyOf": [schema, {"type": "array", "items": schema}]}
+
+
+def mapping(fields: Schema, *needed: str) -> Schema:
+    """Keys with values and no others. Every key may be left empty, which counts as absent."""
+    return {
+        "type": "object",
+        "properties": fields,
+        "additionalProperties": False,
+        **({"required": list(needed)} if needed else {}),
+    }
+
+
+def empty_too(schema: Schema) -> Schema:
+    """The same with every key of a mapping also empty (null)."""
+    fields = {
+        key: {"anyOf": [{k: v for k, v in part.items() if k != "description"}, {"type": "null"}]}
+        | ({"description": part["description"]} if "description" in part else {})
+        for key, part in schema["properties"].items()
+    }
+    return {**schema, "properties": fields}
+
+
+def shared(catalog: Catalog) -> Schema:
+    """The definitions that other schemas refer to."""
+    defs: Schema = {
+        "template": TEMPLATE_DEF,
+        "duration": {
+            "type": "string",
+            "pattern": r"^\s*[0-9.]+\s*[A-Za-z]",
+            "description": "A number and a unit (w, d, h, m, s, ms): 90m, 4h, 2d, 1h30m.",
+            "examples": ["5m", "1h30m", "2d"],
+        },
+        "durationOrNone": {"anyOf": [{"$ref": "#/$defs/duration"}, {"const": 0}]},
+        "env": {
+            "type": "object",
+            "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
+            "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+        },
+        "retry": _retry(),
+        "limits": _limits(),
+        "param": _param(),
+        "trigger": _trigger(catalog),
+    }
+    defs["notification"] = _notification(catalog, defs)
+    defs["notify"] = {"anyOf": [{"const": False}, one_or_many(ref("notification"))]}
+    defs["on_error"] = _policy(retry=True)
+    defs["on_recovery"] = _policy(retry=False)
+    return defs
+
+
+def _retry() -> Schema:
+    most = policies.MOST_ATTEMPTS
+    fields = {
+        "attempts": count(1, "How often it is tried in all; 3 unless said.", most),
+        "backoff": {
+            "enum": list(policies.BACKOFFS),
+            "description": "Whether the waits grow (twofold) or stay.",
+        },
+        "first": ref("durationOrNone", "The first wait; 10s unless said."),
+        "max": ref("durationOrNone", "The longest wait; 10m unless said."),
+    }
+    return {"anyOf": [BOOLEAN, count(1, "Attempts in all.", most), empty_too(mapping(fields))]}
+
+
+def _limits() -> Schema:
+    fields = {
+        "memory": about(SIZE, "What it and all that it starts may hold together: 512MB."),
+        "processes": count(1, "How many processes it may have at once.", 1_000_000),
+        "open_files": count(policies.LEAST_FILES, "How many files each of them may have open.", 1_000_000),
+    }
+    return empty_too(mapping(fields))
+
+
+def _param() -> Schema:
+    kinds: Schema = {"enum": list(policies.PARAM_TYPES)}
+    value: Schema = {"type": ["string", "number", "boolean"]}
+    fields = {
+        "name": TEXT,
+        "type": about(kinds, "string unless said, or the type of its default."),
+        "default": about(value, "The value of a run that is given none."),
+        "required": about(BOOLEAN, "Whether a run needs to be given one."),
+        "choices": {"type": "array", "items": value, "description": "The values that it may have."},
+        "description": about(SCALAR, "What it is for."),
+    }
+    return {"anyOf": [kinds, {"type": "null"}, empty_too(mapping(fields))]}
+
+
+def _trigger(catalog: Catalog) -> Schema:
+    flag: Schema = {"enum": [True, None]}
+    anchor: Schema = {"type": "string", "description": "From where it counts: a date and time."}
+    kinds: dict[str, tuple[Schema, Schema]] = {
+        "cron": (about(FILLED, "Minute, hour, day of month, month, day of week."), {}),
+        "every": (ref("duration", "Real elapsed time: 13h is 13 hours."), {"anchor": anchor}),
+        "at": (one_or_many(about(TEXT, "A date and time: 2026-12-01T09:00.")), {}),
+        "rrule": (about(FILLED, "A calendar rule (RFC 5545): FREQ=MONTHLY;BYDAY=1MO."), {"anchor": anchor}),
+        "reboot": (about(flag, "When the daemon starts."), {}),
+        "manual": (about(flag, "By hand, or by a call."), {}),
+        "job": (
+            about(FILLED, "The id of the job after which this one runs."),
+            {"when": {"enum": list(triggers.AFTER), "description": "How that job has to end."}},
+        ),
+        "webhook": (about({"type": ["string", "boolean", "object", "null"]}, "The path of its URL."), {}),
+        "files": (about(one_or_many(FILLED), "Files that are watched, as patterns."), {}),
+        "poll": (about(FILLED, f"A source that is looked at: {', '.join(catalog.sources)}."), {}),
+    }
+    variants: list[Schema] = [
+        {
+            "type": "string",
+            "description": "A schedule: cron, `every 4h`, daily, `at …`, `rrule:…`, @reboot, manual.",
+        }
+    ]
+    for kind, (value, more) in kinds.items():
+        fields = {kind: value, "id": about(FILLED, "Its name in the ledger; its kind unless said."), **more}
+        is_free = kind in {"webhook", "files", "poll"}
+        variants.append(
+            {"type": "object", "properties": fields, "required": [kind]}
+            | ({} if is_free else {"additionalProperties": False})
+        )
+    return {"anyOf": variants}
+
+
+def _notification(catalog: Catalog, defs: Schema) -> Schema:
+    fields: Schema = {
+        "message": about(SCALAR, "What it says, a template."),
+        "title": about(SCALAR, "Its title, a template; the job's name unless said."),
+        "condition": about({"type": ["string", "boolean"]}, "Sent only if this is true: new_recordings > 0."),
+        "when": {
+            "enum": list(notify.WHEN),
+            "description": "Which end of a run sends it; succeeded unless said.",
+        },
+    }
+    named = {"type": {"type": "string", "not": {"enum": list(catalog.channels)}}}
+    variants: list[Schema] = [
+        about(TEXT, f"A channel of rota.yaml, or {', '.join(catalog.channels)}."),
+        about(
+            {"type": "object", "properties": {**named, **fields}, "required": ["type"]},
+            "A channel of rota.yaml.",
+        ),
+    ]
+    for kind, model in catalog.channels.items():
+        own = properties(model, f"channel-{kind}", defs)
+        whole = {**own, **fields, "type": {"const": kind}}
+        variants.append({"type": "object", "properties": whole, "required": ["type"], **closed(model)})
+    return {"anyOf": variants}
+
+
+def _policy(*, retry: bool) -> Schema:
+    fields: Schema = {
+        "notify": {"anyOf": [BOOLEAN, ref("notify")], "description": "Whether, or to which channels."},
+        "message": about(SCALAR, "What it says, a template."),
+    }
+    if retry:
+        fields["retry"] = ref("retry", "The same as `retry:` of the job.")
+    channels = one_or_many({"anyOf": [TEXT, ref("notification")]})["anyOf"]
+    return {"anyOf": [BOOLEAN, TEXT, channels[1], empty_too(mapping(fields))]}
+
+
+def catch_up() -> Schema:
+    """`catch_up:` of a job."""
+    modes: Schema = {"enum": [*CatchUpMode, True, False]}
+    fields = {"mode": {"enum": list(CatchUpMode)}, "within": ref("duration")}
+    return {"anyOf": [modes, empty_too(mapping(fields))]}
+
+
+def window() -> Schema:
+    """`window:` and `not_during:` of a job."""
+    spans = one_or_many(about(FILLED, "A span: 09:00-17:00, Mon-Fri 22:00-06:00, 2026-12-24..2026-12-26."))
+    fields = {"times": spans, "otherwise": {"enum": list(policies.OTHERWISE)}}
+    return {"anyOf": [spans, mapping(fields, "times")]}
+
+
+def concurrency() -> Schema:
+    """`concurrency:` of a job."""
+    most = count(1, "How many runs of this job may be active at once.")
+    fields = {
+        "group": about(FILLED, "A name that jobs share."),
+        "limit": count(1, "How many of the group's runs may be active at once; 1 unless said."),
+        "max_active": most,
+    }
+    return {"anyOf": [FILLED, empty_too(mapping(fields))]}
+
+
+def budget() -> Schema:
+    """`budget:` of a job."""
+    amount: Schema = {"type": "number", "minimum": 0}
+    caps: dict[str, Any] = dict.fromkeys(later.BUDGET_CAPS, amount)
+    spans = {span: mapping(caps) for span in later.BUDGET_SPANS}
+    return empty_too(mapping({**caps, **spans, "per": {"enum": list(later.BUDGET_SPANS)}}))
+
+
+def on_interrupt() -> Schema:
+    """`on_interrupt:` of a step."""
+    return {"enum": list(OnInterrupt)}
