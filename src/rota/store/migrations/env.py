@@ -1,0 +1,10 @@
+"""What Alembic runs for a migration: on the connection, and in the transaction, that `migrate.py` opened."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from rota.store.schema import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+context.run_migrations()

@@ -1,0 +1,34 @@
+"""One transaction's worth of verbs, by noun."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from rota.store.approvals import Approvals
+from rota.store.cursors import Cursors
+from rota.store.daemons import Daemons
+from rota.store.events import Events
+from rota.store.jobs import Jobs
+from rota.store.ledger import Ledger
+from rota.store.outbox import Outbox
+from rota.store.runs import Runs
+from rota.store.sql import Session
+from rota.store.triggers import Triggers
+
+
+class SqlTx:
+    """The `ports.store.Tx` of one connection; it lives as long as the connection does."""
+
+    def __init__(self, connection: sqlite3.Connection, workspace_id: str, path: Path) -> None:
+        self.connection = connection
+        session = Session(connection, workspace_id, path)
+        self.jobs = Jobs(session)
+        self.triggers = Triggers(session)
+        self.ledger = Ledger(session)
+        self.runs = Runs(session)
+        self.outbox = Outbox(session)
+        self.approvals = Approvals(session)
+        self.events = Events(session)
+        self.daemons = Daemons(session)
+        self.cursors = Cursors(session)
