@@ -35,6 +35,7 @@ class Limits:
     daemon_log: int = 5_000_000
     keep_runs: int = 100
     keep_days: float = 90.0
+    keep_ledger_days: float = 400.0
 
 
 @dataclass(frozen=True)

@@ -29,3 +29,17 @@ def from_micros(instant: Micros) -> datetime:
 def micros(seconds: float) -> Micros:
     """Seconds as microseconds."""
     return round(seconds * SECOND)
+
+
+def age(span: Micros) -> str:
+    """A span of time in words: '45 s', '3 min', '2 h 5 min', '4 days'."""
+    seconds = span // SECOND
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min"
+    if seconds < 86400:
+        minutes = seconds % 3600 // 60
+        return f"{seconds // 3600} h" + (f" {minutes} min" if minutes else "")
+    days = seconds // 86400
+    return f"{days} day" + ("s" if days != 1 else "")

@@ -58,6 +58,18 @@ class Retry:
 
 
 @dataclass(frozen=True)
+class ProcessLimits:
+    """Caps on what a command and all that it starts may take. None: no cap.
+
+    `memory`: bytes that they hold together; `processes`: how many they are at once; `open_files`: of each.
+    """
+
+    memory: int | None = None
+    processes: int | None = None
+    open_files: int | None = None
+
+
+@dataclass(frozen=True)
 class Trigger:
     """Why a job starts.
 
@@ -79,7 +91,7 @@ class Step:
     """A unit of a run. `kind` names a step kind; `config` is its parameters as the file has them.
 
     `needs` None: after the step before it; else the ids of the steps it waits for.
-    `retry` and `timeout` (seconds an attempt) None: the job's. `output`: a file in the workspace (or
+    `retry`, `limits` and `timeout` (seconds an attempt) None: the job's. `output`: a file in the workspace (or
     a channel's name) that receives the step's output text.
     """
 
@@ -91,6 +103,7 @@ class Step:
     condition: str | None = None
     timeout: float | None = None
     retry: Retry | None = None
+    limits: ProcessLimits | None = None
     on_interrupt: OnInterrupt | None = None
     output: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
@@ -144,6 +157,17 @@ class Concurrency:
 
 
 @dataclass(frozen=True)
+class Window:
+    """Spans of time, as `rota.schedule.read_span` reads them.
+
+    `skip`: a run that may not start then is skipped, rather than put off until it may.
+    """
+
+    times: tuple[str, ...]
+    skip: bool = False
+
+
+@dataclass(frozen=True)
 class Job:
     """A definition: triggers + steps + policies.
 
@@ -162,8 +186,11 @@ class Job:
     overlap: Overlap = Overlap.SKIP
     catch_up: CatchUp = CatchUp()
     jitter: float = 0.0
+    window: Window | None = None
+    not_during: Window | None = None
     timeout: float | None = None
     retry: Retry = Retry()
+    limits: ProcessLimits | None = None
     params: tuple[Param, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     concurrency: Concurrency | None = None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from rota.model.instants import SECOND, Micros
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Clock(Protocol):
@@ -38,6 +40,8 @@ class SystemClock:
 
     async def sleep(self, seconds: float, wake: asyncio.Event | None = None) -> None:
         """Wait, but never past a wake-up."""
+        import asyncio  # what only looks at the time starts without it
+
         if wake is None:
             await asyncio.sleep(max(0.0, seconds))
             return

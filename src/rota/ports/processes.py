@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from rota.model.job import ProcessLimits
+
 MARKER = "ROTA_RUN_ID"
 
 # Called with "stdout" or "stderr" and the bytes as they come; must not block.
@@ -15,25 +17,30 @@ OnOutput = Callable[[str, bytes], None]
 
 @dataclass(frozen=True)
 class Command:
-    """A program to start: `argv` as it is (no shell), the whole environment, what it reads."""
+    """A program to start: `argv` as it is (no shell), the whole environment, what it reads, what it may take."""
 
     argv: Sequence[str]
     cwd: Path
     env: Mapping[str, str]
     stdin: bytes | None = None
+    limits: ProcessLimits | None = None
 
 
 @dataclass(frozen=True)
 class Exit:
-    """How a child ended: an exit code, or the signal that ended it."""
+    """How a child ended: an exit code, or the signal that ended it.
+
+    `limit`: the cap that it ran into on the way: memory or processes.
+    """
 
     code: int | None
     signal: int | None = None
+    limit: str | None = None
 
 
 @dataclass(frozen=True)
 class HostCall:
-    """A Python function to call in a host: `target` is `module:function`, `kwargs` is JSON-able.
+    """A Python function to call in a host: `target` is `module:function` or `FILE.py:function`, `kwargs` JSON-able.
 
     `env` is set for the length of the call; `paths` come first on sys.path. `fresh`: files below
     these folders are user code, and a host that has imported an older version of one is replaced.
@@ -54,7 +61,8 @@ class Processes(Protocol):
         """Run to the end, then end whatever it left behind that carries its ROTA_RUN_ID marker.
 
         On cancellation of the awaiting coroutine: SIGTERM to the tree, a grace, SIGKILL, and only
-        then the cancellation goes on. Raises StepError (permanent) when it cannot be started.
+        then the cancellation goes on. Raises StepError: permanent when it cannot be started; not
+        so when what started it ended meanwhile (code `spawner_ended`), and the command with it.
         """
         ...
 
