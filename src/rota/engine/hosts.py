@@ -1,0 +1,302 @@
+"""A pool of warm child processes that call Python functions, so that the daemon never imports user code."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rota.engine.host_child import HOST_MARKER, MAX_RESULT
+from rota.engine.host_code import version
+from rota.engine.process_table import resident
+from rota.engine.process_tree import FAMILY
+from rota.engine.processes import Child, end_tree, undisturbed
+from rota.model.errors import StepError
+from rota.ports.processes import Exit, HostCall, OnOutput
+
+_LEFTOVER_GRACE = 0.5
+_LAST_WORDS = 1.0
+_MAX_ANSWER = 2 * MAX_RESULT
+
+
+class HostPool:
+    """The port `Hosts`: at most `size` calls at a time, one per host.
+
+    `env`: the whole environment that hosts start with. A host is replaced after `calls` calls, or when
+    it holds more than `memory` bytes; it ends after `idle` seconds without a call. `grace`: seconds
+    between SIGTERM and SIGKILL when a call is cancelled.
+    """
+
+    def __init__(
+        self,
+        env: Mapping[str, str],
+        *,
+        python: str = sys.executable,
+        size: int = 4,
+        calls: int = 200,
+        memory: int = 300_000_000,
+        idle: float = 60.0,
+        grace: float = 2.0,
+    ) -> None:
+        self._env = dict(env)
+        self._python = python
+        self._size = size
+        self._calls = calls
+        self._memory = memory
+        self._idle_for = idle
+        self._grace = grace
+        self._slots = asyncio.Semaphore(size)
+        self._busy = 0
+        self._idle: list[_Host] = []
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def call(self, call: HostCall, on_output: OnOutput) -> Any:
+        """The function's JSON-able result; see the port."""
+        request = _request(call)
+        async with self._slots:
+            self._busy += 1
+            try:
+                with FAMILY.at_work():
+                    return await self._call(call, request, on_output)
+            finally:
+                self._busy -= 1
+
+    async def close(self) -> None:
+        """End the idle hosts; those in a call end after it."""
+        self._closed = True
+        for host in list(self._idle):
+            self._retire(host)
+        while self._leaving:
+            await asyncio.wait(self._leaving)
+
+    async def _call(self, call: HostCall, request: bytes, on_output: OnOutput) -> Any:
+        host = self._take(call)
+        try:
+            answer = await host.ask(request, on_output)
+            keep = answer is not None and not await host.has_left_something()
+            if not keep:
+                await undisturbed(partial(host.end, _LEFTOVER_GRACE))
+        except BaseException:
+            await undisturbed(partial(host.end, self._grace))
+            raise
+        if keep:
+            self._give_back(host)
+        if answer is None:
+            raise host.death(call.target)
+        return _result(answer)
+
+    def _take(self, call: HostCall) -> _Host:
+        """An idle host that has only what this call may see, in its present version; else a new one."""
+        for host in reversed(self._idle):
+            if host.is_dead() or (host.serves(call) and host.is_stale()):
+                self._retire(host)
+            elif host.serves(call):
+                self._idle.remove(host)
+                host.rest(None)
+                return host
+        if self._idle and len(self._idle) + self._busy > self._size:
+            self._retire(self._idle[0])
+        return _Host(self._python, self._env, call)
+
+    def _give_back(self, host: _Host) -> None:
+        used_up = not host.clean or host.calls >= self._calls or resident(host.pid) > self._memory
+        self._idle.append(host)
+        if used_up or self._closed:
+            self._retire(host)
+        else:
+            loop = asyncio.get_running_loop()
+            host.rest(loop.call_later(self._idle_for, self._retire, host))
+
+    def _retire(self, host: _Host) -> None:
+        """Let an idle host go, in the background."""
+        self._idle.remove(host)
+        host.rest(None)
+        leaving = asyncio.get_running_loop().create_task(host.leave(), name=f"host-{host.pid}-leaves")
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+
+
+class _Host:
+    """One host process, as the pool sees it. `clean`: it can take another call; `calls`: that it had."""
+
+    def __init__(self, python: str, env: Mapping[str, str], call: HostCall) -> None:
+        self.clean = True
+        self.calls = 0
+        self._sees = (tuple(call.paths), tuple(call.fresh))
+        self._files: dict[str, list[int]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._end: Exit | None = None
+        marker = uuid.uuid4().hex
+        self._line, far_end = socket.socketpair()
+        self._line.settimeout(0.0)  # the loop waits, not the socket
+        with far_end:
+            fd = far_end.fileno()
+            try:
+                self._child = Child(
+                    # -P: a file in the folder that happens to be called json.py must not be imported
+                    [python, "-P", "-m", "rota.engine.host_child", str(fd), str(os.getpid()), marker],
+                    cwd=Path("/"),
+                    env={**env, HOST_MARKER: marker},
+                    on_output=_drop,
+                    markers={HOST_MARKER: marker},
+                    pass_fds=(fd,),
+                    on_over=self._hang_up,
+                )
+            except BaseException:
+                self._line.close()
+                raise
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._child.pid
+
+    def serves(self, call: HostCall) -> bool:
+        """Whether it has imported from the same places only."""
+        return self._sees == (tuple(call.paths), tuple(call.fresh))
+
+    def is_dead(self) -> bool:
+        """Whether it ended while idle."""
+        return self._child.over.is_set()
+
+    def is_stale(self) -> bool:
+        """Whether a file that it has imported is another one now."""
+        return any(version(path) != seen for path, seen in self._files.items())
+
+    def rest(self, timer: asyncio.TimerHandle | None) -> None:
+        """What ends it while it is idle; None: it is not."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = timer
+
+    async def ask(self, request: bytes, on_output: OnOutput) -> dict[str, Any] | None:
+        """Its answer to a call; None when it died. Raises what `on_output` raises."""
+        self.calls += 1
+        self._child.pipes.on_output = on_output
+        try:
+            answer = await self._exchange(request)
+            if answer is None:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LAST_WORDS):
+                        await self._child.over.wait()
+            self._child.settle()
+        finally:
+            self._child.pipes.on_output = _drop
+        if answer is not None:
+            self.clean = bool(answer.get("clean"))
+            self._files = answer.get("files", {})
+        return answer
+
+    async def has_left_something(self) -> bool:
+        """Whether the call left processes behind."""
+        if self._child.tree.surely_gone():
+            return False
+        members = await asyncio.to_thread(self._child.tree.scan)
+        return any(proc.pid != self.pid for proc in members)
+
+    async def leave(self) -> None:
+        """Have it end by itself, and make sure that it did."""
+        try:
+            self._line.close()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_WORDS):
+                    await self._child.over.wait()
+        finally:
+            await undisturbed(partial(self.end, _LEFTOVER_GRACE))
+
+    async def end(self, grace: float) -> None:
+        """End it with everything that it started."""
+        if self._end is None:
+            self._line.close()
+            if not (self.is_dead() and self._child.tree.surely_gone()):
+                await end_tree(self._child.tree, grace)
+            self._end = self._child.close()
+
+    def death(self, target: str) -> StepError:
+        """What to say about a host that did not answer."""
+        end = self._end or Exit(None)
+        if end.signal is None:
+            message = f"the Python process of `{target}` ended during the call, with exit code {end.code}"
+            hint = "did it call os._exit()? its last words are in the log"
+        else:
+            known = end.signal in list(signal.Signals)
+            name = signal.Signals(end.signal).name if known else f"signal {end.signal}"
+            message = f"the Python process of `{target}` was ended by {name}"
+            hint = "a crash in native code, a kill by hand, or the system ran out of memory"
+        return StepError(message, hint=hint, code="host_died")
+
+    async def _exchange(self, request: bytes) -> dict[str, Any] | None:
+        loop = asyncio.get_running_loop()
+        pieces: list[bytes] = []
+        size = 0
+        try:
+            await loop.sock_sendall(self._line, request)
+            while size <= _MAX_ANSWER and (piece := await loop.sock_recv(self._line, 262_144)):
+                pieces.append(piece)
+                size += len(piece)
+                if piece.endswith(b"\n"):
+                    answer = json.loads(b"".join(pieces))
+                    return answer if isinstance(answer, dict) else None
+        except (OSError, ValueError):  # it hung up, or something else than a host talks
+            return None
+        return None
+
+    def _hang_up(self) -> None:
+        """It ended, or its output is not wanted: wake up whoever waits for its answer."""
+        with suppress(OSError):
+            self._line.shutdown(socket.SHUT_RDWR)
+
+
+def _request(call: HostCall) -> bytes:
+    parts = {
+        "target": call.target,
+        "kwargs": dict(call.kwargs),
+        "env": dict(call.env),
+        "cwd": None if call.cwd is None else str(call.cwd),
+        "paths": [str(path) for path in call.paths],
+        "fresh": [str(path) for path in call.fresh],
+    }
+    try:
+        return json.dumps(parts, default=_plain, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
+    except (TypeError, ValueError) as error:
+        raise StepError(
+            f"the arguments of `{call.target}` cannot be passed on as JSON: {error}",
+            hint="pass text, numbers, lists and mappings",
+            permanent=True,
+        ) from None
+
+
+def _plain(value: Any) -> str:
+    """YAML knows dates, JSON does not."""
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat())
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"they contain a {type(value).__name__}")
+
+
+def _result(answer: Mapping[str, Any]) -> Any:
+    error = answer.get("error")
+    if error is None:
+        return answer.get("result")
+    raise StepError(
+        error["message"],
+        hint=error.get("hint"),
+        code=error.get("code"),
+        permanent=error.get("permanent"),
+        retry_after=error.get("retry_after"),
+    )
+
+
+def _drop(_stream: str, _data: bytes) -> None:
+    """What is printed between calls is nobody's."""

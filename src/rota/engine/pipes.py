@@ -1,0 +1,111 @@
+"""The pipes of a child: what it prints is handed on as it comes, what it shall read is fed to it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+
+from rota.model.errors import StepError
+from rota.ports.processes import OnOutput
+
+_CHUNK = 65_536
+_DRAIN = 256  # chunks: more than any pipe holds, and an end to what is written into it for ever
+
+
+class Pipes:
+    """Pipes for one child. `far`: its ends (stdout, stderr, and stdin where it is fed), closed by `hand_over`.
+
+    `on_output` may be replaced. `failure`: what it raised, told to `on_failure` at once; what comes
+    after that is dropped. Raises StepError when the system has no more pipes.
+    """
+
+    def __init__(
+        self, on_output: OnOutput, on_failure: Callable[[], None], stdin: bytes | None = None
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.on_output = on_output
+        self.failure: Exception | None = None
+        self._on_failure = on_failure
+        self._near: dict[str, int] = {}
+        self._unsent = memoryview(stdin or b"")
+        self.far: list[int] = []
+        try:
+            self._open(feed=stdin is not None)
+        except OSError as error:
+            self.close()
+            words = error.strerror or error
+            raise StepError(f"the command could not be started: {words}", code="not_started") from error
+
+    def _open(self, *, feed: bool) -> None:
+        for name in ("stdout", "stderr"):
+            self._near[name], far = os.pipe()
+            self.far.append(far)
+        if feed:
+            far, self._near["stdin"] = os.pipe()
+            self.far.append(far)
+        for name, fd in self._near.items():
+            os.set_blocking(fd, False)
+            if name == "stdin":
+                self._loop.add_writer(fd, self._write)
+            else:
+                self._loop.add_reader(fd, self._read, name)
+
+    def hand_over(self) -> None:
+        """The child has its ends: close them here, so that each pipe ends with its last writer."""
+        while self.far:
+            os.close(self.far.pop())
+
+    def drain(self) -> None:
+        """Take what is in the pipes now, without waiting for more."""
+        for name in ("stdout", "stderr"):
+            for _ in range(_DRAIN):
+                if not self._read(name):
+                    break
+
+    def close(self) -> None:
+        """Take the last output, and close what is open."""
+        self.drain()
+        for name in list(self._near):
+            self._shut(name)
+        self.hand_over()
+
+    def _read(self, name: str) -> bool:
+        """Hand one chunk on; False when there is none at present, or none any more."""
+        fd = self._near.get(name)
+        if fd is None:
+            return False
+        try:
+            data = os.read(fd, _CHUNK)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            data = b""
+        if not data:
+            self._shut(name)
+            return False
+        if self.failure is None:
+            try:
+                self.on_output(name, data)
+            except Exception as error:  # noqa: BLE001 # raised again by whoever waits for the child
+                self.failure = error
+                self._on_failure()
+        return True
+
+    def _write(self) -> None:
+        try:
+            self._unsent = self._unsent[os.write(self._near["stdin"], self._unsent[:_CHUNK]) :]
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:  # it does not read what it is given: its own business
+            self._unsent = memoryview(b"")
+        if not self._unsent:
+            self._shut("stdin")
+
+    def _shut(self, name: str) -> None:
+        fd = self._near.pop(name)
+        if name == "stdin":
+            self._loop.remove_writer(fd)
+        else:
+            self._loop.remove_reader(fd)
+        os.close(fd)

@@ -1,0 +1,291 @@
+"""The program of the spawner: it starts commands for the daemon, ends whole trees, and never outlives the daemon.
+
+Started as `python -P -m rota.engine.spawner_child FD`. Over the socket FD come `start` (with the child's
+ends of its pipes) and `end`, and go back `group` (once) and one answer for each start: `over` or `error`.
+Output does not pass through here. One thread, and next to nothing is imported: it stays small, and what
+it does between fork and exec is safe.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import cached_property
+from typing import Any
+
+from rota.engine.cgroups import Group, Groups, groups_of_ours
+from rota.engine.limits import Caps, overrun, restrict
+from rota.engine.process_tree import FAMILY, Tree, become_subreaper
+
+_LAST_GRACE = 1.0  # what a command gets when the daemon is gone
+_PATIENCE = 10.0
+_WATCH_EVERY = 0.2
+_WATCH_SHARE = 10  # a look at the limits may cost a tenth of a processor
+_LENGTH = 4
+_CLOEXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+_waitid: Any = getattr(os, "waitid", None)  # macOS has it since Python 3.13
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def frame(message: Mapping[str, Any]) -> bytes:
+    """A message as it crosses the socket: its length, then JSON."""
+    data = _encode(message).encode()
+    return len(data).to_bytes(_LENGTH, "big") + data
+
+
+class Frames:
+    """Takes bytes as they come, gives messages."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[dict[str, Any]]:
+        """The messages that are whole by now."""
+        self._data += data
+        while len(self._data) >= _LENGTH:
+            end = _LENGTH + int.from_bytes(self._data[:_LENGTH], "big")
+            if len(self._data) < end:
+                return
+            message = json.loads(self._data[_LENGTH:end])
+            del self._data[:end]
+            yield message
+
+
+class _Command:
+    """A command that was started. `steps`: how it is being ended, which goes on at `wake`."""
+
+    def __init__(
+        self,
+        start: Mapping[str, Any],
+        popen: subprocess.Popen[bytes],
+        group: Group | None,
+        watched: Caps | None,
+    ) -> None:
+        self.number = int(start["start"])
+        self.popen = popen
+        self.markers: dict[str, str] = start["markers"]
+        self.group = group
+        self.watched = watched
+        self.limit: str | None = None
+        self.leftover_grace = float(start["leftover_grace"])
+        self.steps: Iterator[float] | None = None
+        self.wake = 0.0
+        if _waitid is None:
+            self.tree  # noqa: B018 # it has to be looked at before it ends
+
+    @cached_property
+    def tree(self) -> Tree:
+        """Its tree; made when it is asked for: a look at a process that just starts takes as long as the start."""
+        return Tree(self.popen.pid, self.markers, kill_all=self.group.kill if self.group else None)
+
+    def has_ended(self) -> bool:
+        """Whether its own process has; that is not reaped yet, so that nobody else can have its pid."""
+        if _waitid is not None:
+            how = os.WEXITED | os.WNOHANG | os.WNOWAIT
+            return _waitid(os.P_PID, self.popen.pid, how) is not None
+        return self.popen.poll() is not None
+
+    def left_nothing(self) -> bool:
+        """Whether its tree ended with it, as far as a cheap look can tell."""
+        return self.tree.surely_gone(root_ended=True) and not (self.group and self.group.populated())
+
+
+class Spawner:
+    """One spawner. `line`: the socket; `daemon`: the process at its other end."""
+
+    def __init__(self, line: socket.socket, daemon: int) -> None:
+        self._line = line
+        self._frames = Frames()
+        self._fds: list[int] = []
+        self._commands: dict[int, _Command] = {}
+        self._groups: Groups | None = groups_of_ours(daemon)
+        self._emptied: list[Group] = []
+        self._watch_at = 0.0
+        self._nothing = os.open(os.devnull, os.O_RDONLY)
+        self._is_told, teller = os.pipe()
+        for fd in (self._is_told, teller):
+            os.set_blocking(fd, False)
+        signal.set_wakeup_fd(teller, warn_on_full_buffer=False)
+        # Handlers, since what is ignored here would be ignored by commands too. The daemon's end is ours.
+        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda *_: None)
+
+    def serve(self) -> None:
+        """Do what the daemon asks for, until it is gone; then end everything."""
+        if self._groups is not None:
+            self._send({"group": str(self._groups.path)})
+        selector = selectors.DefaultSelector()
+        selector.register(self._line, selectors.EVENT_READ)
+        selector.register(self._is_told, selectors.EVENT_READ)
+        connected = True
+        while connected:
+            ready = {key.fd for key, _ in selector.select(self._pause())}
+            if self._is_told in ready:
+                with suppress(BlockingIOError):
+                    os.read(self._is_told, 4096)
+                self._notice_ends()
+            if self._line.fileno() in ready:
+                connected = self._receive()
+            self._go_on()
+        self._end_all()
+
+    def _pause(self) -> float | None:
+        """Seconds until something is to be done."""
+        wakes = [command.wake for command in self._commands.values() if command.steps is not None]
+        if any(command.watched is not None for command in self._commands.values()):
+            wakes.append(self._watch_at)
+        return max(0.0, min(wakes) - time.monotonic()) if wakes else None
+
+    def _receive(self) -> bool:
+        """Take what the daemon says; False when it is gone."""
+        try:
+            data, fds, _, _ = socket.recv_fds(self._line, 262_144, 64, socket.MSG_DONTWAIT | _CLOEXEC)
+        except (BlockingIOError, InterruptedError):
+            return True
+        except OSError:
+            return False
+        for fd in fds:
+            os.set_inheritable(fd, False)  # noqa: FBT003 # the signature of os
+        self._fds += fds
+        for message in self._frames.feed(data):
+            if "start" in message:
+                self._start(message)
+            elif (command := self._commands.get(message["end"])) is not None:
+                self._end(command, message["grace"])
+        return bool(data)
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        with suppress(OSError):  # the daemon is gone: that is noticed where it is listened to
+            self._line.sendall(frame(message))
+
+    def _start(self, start: Mapping[str, Any]) -> None:
+        caps = Caps(**start["limits"])
+        fds, self._fds = self._fds[: start["fds"]], self._fds[start["fds"] :]
+        stdout, stderr, stdin = (*fds, self._nothing)[:3]
+        group = self._groups.make(str(start["start"]), caps) if self._groups else None
+        popen: subprocess.Popen[bytes]
+        try:
+            popen = FAMILY.start(
+                lambda: subprocess.Popen(
+                    start["argv"],
+                    cwd=start["cwd"],
+                    env=start["env"],
+                    stdin=stdin,
+                    stdout=stdout,
+                    stderr=stderr,
+                    start_new_session=True,
+                    preexec_fn=_preparation(group, caps),  # noqa: PLW1509 # there is one thread only
+                )
+            )
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            about = [getattr(error, "errno", None), getattr(error, "strerror", None) or str(error)]
+            self._send({"number": start["start"], "error": about})
+            if group is not None:
+                self._emptied.append(group)
+            return
+        finally:
+            for fd in fds:
+                os.close(fd)
+        command = _Command(start, popen, group, self._to_watch(caps, group))
+        self._commands[command.number] = command
+        FAMILY.begin()
+
+    def _to_watch(self, caps: Caps, group: Group | None) -> Caps | None:
+        """The limits that nobody else keeps."""
+        enforced = self._groups.enforces if group is not None and self._groups is not None else {}
+        memory = None if enforced.get("memory") else caps.memory
+        processes = None if enforced.get("processes") else caps.processes
+        if memory is None and processes is None:
+            return None
+        return Caps(memory=memory, processes=processes)
+
+    def _notice_ends(self) -> None:
+        for command in list(self._commands.values()):
+            if command.steps is None and command.has_ended():
+                if command.left_nothing():
+                    self._over(command)
+                else:
+                    self._end(command, command.leftover_grace)
+
+    def _end(self, command: _Command, grace: float) -> None:
+        command.steps = command.tree.ending(grace)
+        command.wake = 0.0
+
+    def _go_on(self) -> None:
+        """The next step of each ending that it is time for, and a look at the limits."""
+        for command in list(self._commands.values()):
+            if command.steps is not None and command.wake <= time.monotonic():
+                pause = next(command.steps, None)
+                if pause is None:
+                    self._over(command)
+                else:
+                    command.wake = time.monotonic() + pause
+        begun = time.monotonic()
+        if begun >= self._watch_at:
+            for command in self._commands.values():
+                if command.watched is not None and command.steps is None:
+                    command.limit = overrun(command.tree.scan(), command.watched)
+                    if command.limit is not None:
+                        # No SIGTERM: its parts would end one by one, and what is left call it a success.
+                        command.steps = command.tree.killing(_PATIENCE)
+                        command.wake = 0.0
+            took = time.monotonic() - begun
+            self._watch_at = begun + max(_WATCH_EVERY, took * _WATCH_SHARE)
+
+    def _over(self, command: _Command) -> None:
+        """Its tree has ended: reap it, and tell."""
+        if command.group is not None:
+            command.group.kill()  # who hid from all looks
+            command.limit = command.limit or command.group.overrun()
+            self._emptied.append(command.group)
+        self._emptied = [group for group in self._emptied if not group.remove()]
+        code = command.popen.poll()  # None: not even SIGKILL ended it, it waits for the kernel
+        if code is not None:
+            FAMILY.forget(command.popen.pid)
+        FAMILY.finish()
+        del self._commands[command.number]
+        self._send({"number": command.number, "over": code, "limit": command.limit})
+
+    def _end_all(self) -> None:
+        """End everything that was started here, whatever it hides."""
+        kill_all = self._groups.kill if self._groups is not None else None
+        markers = [command.markers for command in self._commands.values()]
+        for pause in Tree(os.getpid(), *markers, kill_all=kill_all).ending(_LAST_GRACE):
+            time.sleep(pause)
+        if self._groups is not None:
+            self._groups.kill()
+            self._groups.remove(1.0)
+
+
+def _preparation(group: Group | None, caps: Caps) -> Callable[[], None] | None:
+    """What to do between fork and exec; None where there is nothing: then starting is cheaper."""
+    if group is None and caps.open_files is None:
+        return None
+
+    def prepare() -> None:
+        if group is not None:
+            with suppress(OSError):  # then its tree is found by other marks
+                group.enter()
+        restrict(caps)
+
+    return prepare
+
+
+def main() -> None:
+    """Serve the daemon that started us."""
+    fd = int(sys.argv[1])
+    os.set_inheritable(fd, False)  # noqa: FBT003 # the signature of os
+    become_subreaper()
+    Spawner(socket.socket(fileno=fd), os.getppid()).serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""The spawner: whoever is killed, daemon or spawner or both, no command goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.support.spawning import (
+    LINUX,
+    Scene,
+    helper,
+    helpers,
+    nothing,
+    start_stubborn,
+    until,
+    wait_for,
+    with_spawner,
+)
+
+from rota.engine.process_tree import FAMILY, become_subreaper
+from rota.engine.spawner import Spawner
+from rota.model.errors import StepError
+from rota.ports.processes import Exit
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    scene = Scene(tmp_path)
+    yield scene
+    for process in scene.running():
+        process.kill()
+
+
+@pytest.fixture
+def subreaper() -> Iterator[None]:
+    """This process is one, as the daemon is."""
+    before = FAMILY.subreaper
+    become_subreaper()
+    yield
+    FAMILY.subreaper = before
+
+
+def test_kill_9_of_the_daemon_ends_what_it_had_started(scene: Scene) -> None:
+    daemon = start_stubborn(scene, hide=LINUX)
+    spawner = daemon.spawner()
+    daemon.kill()
+    wait_for(lambda: not scene.running())
+    wait_for(lambda: not spawner.is_running() or spawner.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_kill_9_of_the_spawner_is_noticed_at_once_and_leaves_nothing(scene: Scene, subreaper: None) -> None:
+    async def story(spawner: Spawner) -> tuple[list[Exit | BaseException], float, Exit]:
+        commands = [scene.stubborn(number, hide=FAMILY.subreaper) for number in range(3)]
+        runs = [asyncio.create_task(spawner.run(command, nothing)) for command in commands]
+        await until(lambda: len(scene.pids()) == (12 if FAMILY.subreaper else 9))
+        begun = time.monotonic()
+        helper().kill()
+        ends = await asyncio.gather(*runs, return_exceptions=True)
+        took = time.monotonic() - begun
+        assert scene.running() == []
+        return ends, took, await spawner.run(scene.shell("exit 3"), nothing)
+
+    ends, took, after = with_spawner(story)
+    for end in ends:
+        assert isinstance(end, StepError)
+        assert (end.code, end.permanent) == ("spawner_ended", False)
+        assert "the spawner ended" in end.message
+    assert took < 15
+    assert after == Exit(3)
+    assert helpers(psutil.Process()) == []
+
+
+def test_kill_9_of_both_leaves_what_the_next_start_finds(scene: Scene) -> None:
+    daemon = start_stubborn(scene, hide=False)
+    daemon.process.send_signal(signal.SIGSTOP)  # so that it cannot mend anything
+    daemon.spawner().kill()
+    daemon.kill()
+    time.sleep(0.1)
+    assert len(scene.running()) >= 9
+    swept = asyncio.run(Spawner(grace=0.2).sweep({"ROTA_RUN_ID": scene.run_id}))
+    assert swept >= 9
+    assert scene.running() == []
+
+
+def test_a_spawner_that_hangs_does_not_hang_a_cancellation(
+    scene: Scene, subreaper: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rota.engine.spawner._PATIENCE", 0.5)
+
+    async def story(spawner: Spawner) -> None:
+        run = asyncio.create_task(spawner.run(scene.shell("trap '' TERM; sleep 300"), nothing))
+        await until(scene.running)
+        helper().suspend()
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        assert scene.running() == []
+        assert await spawner.run(scene.shell("true"), nothing) == Exit(0)
+
+    with_spawner(story, grace=0.2)
+
+
+def test_signals_meant_for_the_daemon_neither_end_the_spawner_nor_deafen_commands(scene: Scene) -> None:
+    async def story(spawner: Spawner) -> None:
+        run = asyncio.create_task(spawner.run(scene.shell("sleep 0.5; kill -TERM $$"), nothing))
+        await until(scene.running)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            helper().send_signal(number)
+        assert await run == Exit(None, signal.SIGTERM)
+
+    with_spawner(story)
+
+
+def test_fifty_commands_at_once_by_one_spawner(scene: Scene) -> None:
+    async def one(spawner: Spawner, number: int) -> None:
+        printed = bytearray()
+
+        def on_output(_stream: str, data: bytes) -> None:
+            printed.extend(data)
+
+        command = scene.shell(f"cat; sleep 0.2; exit {number}", stdin=f"given {number}".encode())
+        assert await spawner.run(command, on_output) == Exit(number)
+        assert printed == f"given {number}".encode()
+
+    async def story(spawner: Spawner) -> None:
+        await asyncio.gather(*(one(spawner, number) for number in range(50)))
+
+    with_spawner(story)
+
+
+def test_fifty_cancelled_at_once_by_one_spawner(scene: Scene) -> None:
+    async def story(spawner: Spawner) -> None:
+        command = scene.command("sleep", "300")
+        runs = [asyncio.create_task(spawner.run(command, nothing)) for _ in range(50)]
+        await until(lambda: len(scene.running()) == 50)
+        for run in runs:
+            run.cancel()
+        await asyncio.wait(runs)
+        assert all(run.cancelled() for run in runs)
+        assert scene.running() == []
+
+    with_spawner(story)
+
+
+def test_200_mb_of_output_do_not_pass_through_the_spawner(scene: Scene) -> None:
+    seen = 0
+
+    def on_output(_stream: str, data: bytes) -> None:
+        nonlocal seen
+        seen += len(data)
+
+    async def story(spawner: Spawner) -> int:
+        await spawner.run(scene.shell("head -c 200000000 /dev/zero"), on_output)
+        return int(helper().memory_info().rss)
+
+    resident = with_spawner(story)
+    assert seen == 200_000_000
+    assert resident < 60_000_000  # 14 MB by itself; the margin is for what measures coverage
+
+
+def test_a_spawner_that_cannot_start_says_so(scene: Scene) -> None:
+    async def story(spawner: Spawner) -> None:
+        await spawner.run(scene.shell("true"), nothing)
+
+    with pytest.raises(StepError, match="the spawner could not be started"):
+        with_spawner(story, program=["/no/python"])
+    with pytest.raises(StepError, match="the spawner ended"):
+        with_spawner(story, program=["/bin/false"])
