@@ -1,0 +1,87 @@
+"""The clean environment of a step's children, and the values that its templates see."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rota.model.config import ENV_ALLOWED, WorkspaceConfig
+from rota.model.job import Job, Step
+from rota.model.run import Run, StepRun
+from rota.schedule import local_time
+from rota.templates import StepsView
+
+
+def clean_environment(config: WorkspaceConfig) -> dict[str, str]:
+    """What children get of this process's environment: the allow-list and nothing else."""
+    allowed = set(ENV_ALLOWED)
+    prefixes: tuple[str, ...] = ("LC_",)
+    for name in config.env_allow:
+        if name.endswith("*"):
+            prefixes += (name[:-1],)
+        else:
+            allowed.add(name)
+    return {k: v for k, v in os.environ.items() if k in allowed or k.startswith(prefixes)}
+
+
+def markers(workspace: Path, run: Run, step: Step, attempt: int) -> dict[str, str]:
+    """The ROTA_* variables by which a child knows its run, and rota its children."""
+    return {
+        "ROTA_RUN_ID": run.id,
+        "ROTA_JOB": run.job_id,
+        "ROTA_STEP": step.id,
+        "ROTA_ATTEMPT": str(attempt),
+        "ROTA_OCCURRENCE": run.occurrence_key or "",
+        "ROTA_WORKSPACE": str(workspace),
+    }
+
+
+def run_values(
+    job: Job,
+    run: Run,
+    steps: Mapping[str, StepRun],
+    *,
+    workspace: Path,
+    config: WorkspaceConfig,
+    previous: Run | None,
+) -> dict[str, Any]:
+    """The names that templates see. `now` is the run's start, so that a resumed run sees the same."""
+    name = job.timezone or config.timezone
+    now = local_time(run.started_at or run.queued_at, name)
+    due = None if run.due_at is None else local_time(run.due_at, name)
+    return {
+        "job": {"id": job.id, "name": job.name, "description": job.description},
+        "run": {"id": run.id, "trigger": run.trigger_id},
+        "now": now,
+        "today": now.date(),
+        "timezone": name,
+        "occurrence": {"key": run.occurrence_key, "due_at": due},
+        "params": run.inputs.get("params", {}),
+        "payload": run.inputs.get("payload", {}),
+        "headers": run.inputs.get("headers", {}),
+        "query": run.inputs.get("query", {}),
+        "workspace": {"path": str(workspace), "name": config.name or workspace.name},
+        "previous": None
+        if previous is None
+        else {
+            "id": previous.id,
+            "state": previous.state.value,
+            "finished_at": local_time(previous.finished_at or previous.queued_at, name),
+        },
+        "steps": StepsView({step_id: step_value(step) for step_id, step in steps.items()}),
+    }
+
+
+def step_value(step: StepRun) -> dict[str, Any]:
+    """What `steps.ID` gives in a template."""
+    return {"output": step.output, "state": step.state.value, "values": dict(step.values)}
+
+
+def merged_values(steps: Mapping[str, StepRun]) -> dict[str, Any]:
+    """The names that the steps put out, later ones winning: what `condition: new_items > 0` sees."""
+    merged: dict[str, Any] = {}
+    for step in sorted(steps.values(), key=lambda s: s.index):
+        merged.update(step.values)
+    return merged

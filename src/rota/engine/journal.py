@@ -1,0 +1,111 @@
+"""The journal of one run: its steps as the store has them, written under the run's fencing token."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+from rota.engine.patience import write_patiently
+from rota.model.instants import Micros
+from rota.model.job import Job
+from rota.model.ledger import Event
+from rota.model.message import Approval
+from rota.model.run import STEP_FINAL, Attempt, Reason, Run, StepRun, StepState
+from rota.planning.graph import next_steps
+from rota.ports.clock import Clock
+from rota.ports.store import Store, Tx
+
+
+class Journal:
+    """Steps by id, in memory as on disk. Every write is one (shared) commit."""
+
+    def __init__(self, store: Store, clock: Clock, run: Run, job: Job) -> None:
+        self._store = store
+        self._clock = clock
+        self.run = run
+        self.job = job
+        stored = {step.step_id: step for step in store.read(lambda tx: tx.runs.steps(run.id))}
+        self.steps: dict[str, StepRun] = {
+            step.id: stored.get(step.id, StepRun(run.id, step.id, index))
+            for index, step in enumerate(job.steps)
+        }
+
+    @property
+    def states(self) -> Mapping[str, StepState]:
+        """The state of every step."""
+        return {step_id: step.state for step_id, step in self.steps.items()}
+
+    async def begin(self, step_id: str) -> tuple[StepRun, Attempt]:
+        """A step's next attempt starts now."""
+        now = self._clock.now()
+        before = self.steps[step_id]
+        step = replace(
+            before,
+            state=StepState.RUNNING,
+            attempts=before.attempts + 1,
+            started_at=before.started_at or now,
+            finished_at=None,
+            retry_at=None,
+            reason=None,
+        )
+        attempt = Attempt(self.run.id, step_id, step.attempts, StepState.RUNNING, now)
+        await self._write(step, attempt)
+        return step, attempt
+
+    def attempt_of(self, step: StepRun) -> Attempt:
+        """The attempt at a step that was under way last, as the store has it."""
+        known = self._store.read(lambda tx: tx.runs.attempts(self.run.id, step.step_id))
+        if known and known[-1].number == step.attempts:
+            return known[-1]
+        started = step.started_at or self._clock.now()
+        return Attempt(self.run.id, step.step_id, step.attempts, step.state, started)
+
+    def questions(self) -> list[Approval]:
+        """What was asked in this run, answered or not."""
+        return self._store.read(lambda tx: tx.approvals.of(self.run.id))
+
+    def now(self) -> Micros:
+        """The wall clock."""
+        return self._clock.now()
+
+    async def end(
+        self, step: StepRun, attempt: Attempt | None = None, question: Approval | None = None
+    ) -> None:
+        """A step (and its attempt) has a new state; `question` is asked in the same commit."""
+        if step.state in STEP_FINAL and step.finished_at is None:
+            step = replace(step, finished_at=self._clock.now())
+        await self._write(step, attempt, question)
+
+    async def set_state(self, step_id: str, state: StepState, reason: Reason) -> None:
+        """A step gets a state without having been tried."""
+        await self.end(replace(self.steps[step_id], state=state, reason=reason, finished_at=None))
+
+    async def skip_blocked(self) -> None:
+        """Steps behind one that failed are skipped, and say so."""
+        for step, obstacle in next_steps(self.job.steps, self.states).blocked:
+            await self.set_state(
+                step.id, StepState.SKIPPED, Reason("needs_failed", f"step `{obstacle}` did not succeed")
+            )
+
+    def wake(self, now: Micros) -> None:
+        """Steps whose wait for another try is over are pending again (the next write stores it)."""
+        for step_id, step in self.steps.items():
+            if step.state is StepState.WAITING and step.retry_at is not None and step.retry_at <= now:
+                self.steps[step_id] = replace(step, state=StepState.PENDING)
+
+    async def _write(self, step: StepRun, attempt: Attempt | None, question: Approval | None = None) -> None:
+        put = partial(_put, run=self.run, step=step, attempt=attempt, question=question)
+        await write_patiently(self._store, self._clock, put)
+        self.steps[step.step_id] = step
+
+
+def _put(tx: Tx, run: Run, step: StepRun, attempt: Attempt | None, question: Approval | None) -> None:
+    tx.runs.put_step(run, step)
+    if attempt is not None:
+        tx.runs.put_attempt(run, attempt)
+    if question is not None:
+        tx.approvals.ask(question)
+        tx.events.append(
+            Event("question_asked", question.asked_at, run.job_id, run.id, {"step": step.step_id})
+        )

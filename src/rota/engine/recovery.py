@@ -1,0 +1,60 @@
+"""Recovery: runs whose owner died go back to the queue, to be taken up after their last finished step."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from rota.engine.ownership import is_orphan
+from rota.model.errors import LostClaimError
+from rota.model.instants import SECOND, Micros
+from rota.model.ledger import Event
+from rota.model.run import Reason, Run
+from rota.ports.clock import Clock
+from rota.ports.processes import Processes
+from rota.ports.store import Store, Tx
+
+STALE_MESSAGE: Micros = 120 * SECOND
+log = structlog.get_logger("rota.recovery")
+
+
+class Recovery:
+    """Looks for what dead processes left: runs, their children, half-sent messages."""
+
+    def __init__(
+        self, store: Store, clock: Clock, processes: Processes, *, owner: str, owners: Path, workspace: Path
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._processes = processes
+        self._owner = owner
+        self._owners = owners
+        self._workspace = workspace
+
+    async def run_once(self) -> int:
+        """Take over what is orphaned; how many runs that were."""
+        now = self._clock.now()
+        running = self._store.read(lambda tx: tx.runs.running())
+        orphans = [run for run in running if is_orphan(run, self._owners, self._owner, now)]
+        for run in orphans:
+            markers = {"ROTA_RUN_ID": run.id, "ROTA_WORKSPACE": str(self._workspace)}
+            try:
+                survivors = await self._processes.sweep(markers)
+                await self._store.write(partial(_take_over, run=run, now=now))
+            except LostClaimError:
+                continue  # another process was first
+            except OSError:
+                log.exception("run_not_taken_over", run=run.id, job=run.job_id)
+                continue  # at the next look; the others need not wait for it
+            log.warning("run_taken_over", run=run.id, job=run.job_id, owner=run.owner, survivors=survivors)
+        await self._store.write(lambda tx: tx.outbox.reopen(now, now - STALE_MESSAGE))
+        return len(orphans)
+
+
+def _take_over(tx: Tx, run: Run, now: Micros) -> None:
+    tx.runs.release(
+        run, now, Reason("taken_over", "its owner ended; the run goes on after its last finished step")
+    )
+    tx.events.append(Event("run_taken_over", now, run.job_id, run.id, {"owner": run.owner}))

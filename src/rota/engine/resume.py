@@ -1,0 +1,80 @@
+"""A run that goes on: what becomes of steps that were in flight, and of those whose question has its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from rota.engine.attempt import Attempts, Try
+from rota.engine.journal import Journal
+from rota.model.job import OnInterrupt
+from rota.model.message import Approval, ApprovalState
+from rota.model.run import Reason, StepRun, StepState
+from rota.planning.recover import recover
+from rota.ports.steps import Done, Failed, StepKind
+
+
+async def resume(
+    journal: Journal,
+    kinds: Mapping[str, StepKind],
+    attempts: Attempts,
+    values: Callable[[], Mapping[str, object]],
+) -> None:
+    """Bring the journal of a run that was taken up to where its steps can be started. `values`: for templates."""
+    await _recover(journal, kinds)
+    await _take_answers(journal, attempts, values)
+
+
+async def _recover(journal: Journal, kinds: Mapping[str, StepKind]) -> None:
+    """Decide about steps that were in flight when an earlier owner of this run ended."""
+    for step in journal.job.steps:
+        known = journal.steps[step.id]
+        if known.state is not StepState.RUNNING:
+            continue
+        kind = kinds.get(step.kind)
+        default = kind.on_interrupt if kind is not None else OnInterrupt.ASK
+        recovery = recover(step.on_interrupt or default)
+        now = journal.now()
+        lost = replace(
+            journal.attempt_of(known), state=StepState.INTERRUPTED, finished_at=now, reason=recovery.reason
+        )
+        question = None
+        if recovery.state is StepState.WAITING:
+            question = Approval(
+                journal.run.id, step.id, "interrupted", recovery.reason.text, now, journal.job.id,
+                choices=("retry", "skip", "fail"),
+            )  # fmt: skip
+        await journal.end(replace(known, state=recovery.state, reason=recovery.reason), lost, question)
+
+
+async def _take_answers(
+    journal: Journal, attempts: Attempts, values: Callable[[], Mapping[str, object]]
+) -> None:
+    """Steps whose question was answered while the run waited go on with the answer."""
+    for question in journal.questions():
+        step = journal.steps.get(question.step_id)
+        if question.state is not ApprovalState.ANSWERED or step is None:
+            continue
+        # One with a time to be tried again was answered before, and failed since.
+        if step.state is not StepState.WAITING or step.retry_at is not None:
+            continue
+        answer, by = question.answer or "", question.answered_by or "somebody"
+        if question.kind == "interrupted":
+            state = {"retry": StepState.PENDING, "skip": StepState.SKIPPED}.get(answer, StepState.FAILED)
+            reason = Reason("interrupted", f"it was interrupted; {by} answered: {answer}")
+            await journal.end(replace(step, state=state, reason=reason))
+            continue
+        await journal.end(_answered(journal, step, attempts, values(), answer=answer, by=by))
+
+
+def _answered(
+    journal: Journal, step: StepRun, attempts: Attempts, values: Mapping[str, object], *, answer: str, by: str
+) -> StepRun:
+    """The step with its answer as its output, in the output file too."""
+    definition = next(s for s in journal.job.steps if s.id == step.step_id)
+    result = attempts.deliver(Try(journal.job, definition, journal.run, step.attempts, values), Done(answer))
+    if isinstance(result, Failed):
+        return replace(step, state=StepState.FAILED, reason=result.reason, output=answer)
+    return replace(
+        step, state=StepState.SUCCEEDED, reason=Reason("answered", f"answered by {by}"), output=answer
+    )
