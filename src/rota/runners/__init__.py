@@ -1,0 +1,1 @@
+"""F4: what executes agent steps, one file a runner, and their registry."""

@@ -1,0 +1,24 @@
+"""The inbox runner: the prompt waits for the next interactive agent, or a person."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rota.model.config import WorkspaceConfig
+from rota.model.run import Reason
+from rota.ports.steps import AgentRequest, StepContext, StepResult, Waiting
+
+
+class InboxRunner:
+    """Puts the prompt into the inbox; the answer given there becomes the step's output."""
+
+    key: ClassVar[str] = "inbox"
+
+    def configured(self, config: WorkspaceConfig) -> bool:  # noqa: ARG002 # a runner that needs nothing
+        """Always: there is an inbox in every workspace."""
+        return True
+
+    async def run(self, request: AgentRequest, ctx: StepContext) -> StepResult:  # noqa: ARG002 # as above
+        """Wait for an answer."""
+        reason = Reason("inbox", "waits in the inbox for an agent or a person")
+        return Waiting(kind="prompt", question=request.prompt, reason=reason)

@@ -1,0 +1,109 @@
+"""What `agent` and `skill` share: their keys, inputs as sections of a prompt, the choice of a runner."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rota.model.errors import PathError, StepError
+from rota.ports.commands import capped
+from rota.ports.files import resolve_inside
+from rota.ports.steps import AgentRequest, Runner, StepContext, StepResult
+from rota.templates import render_value
+
+INPUT_LIMIT = 100_000
+_LONGEST_PATH = 1_000
+
+
+class AgentKeys(BaseModel):
+    """The keys of every step that an agent works on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    runner: str = Field(
+        default="auto",
+        description="What executes it: `auto` (the workspace's choice, else the first that is set up), or one "
+        "runner by name; that one is never replaced by another.",
+    )
+    model: str | None = Field(default=None, description="The model, as the runner names it.")
+    input: dict[str, Any] = Field(
+        default={},
+        description="Named inputs. The path of a text file in the workspace puts in the file's text (up to "
+        "100 KB); anything else goes in as it is. `{{ values }}` may complete a path below a folder that is "
+        "spelled out (`notes/{{ today }}.md`), but a value alone is never taken for a path.",
+    )
+
+
+async def ask_agent(keys: AgentKeys, prompt: str, ctx: StepContext) -> StepResult:
+    """Have the chosen runner work on the prompt and the inputs."""
+    runner = _choose(keys.runner, ctx)
+    whole = prompt.rstrip() + "".join(_section(name, raw, ctx) for name, raw in keys.input.items()) + "\n"
+    return await runner.run(AgentRequest(whole, keys.model or ctx.config.agent.model), ctx)
+
+
+def _choose(wanted: str, ctx: StepContext) -> Runner:
+    runners = ctx.services.runners
+    pinned = wanted if wanted != "auto" else ctx.config.agent.runner
+    if pinned == "auto":
+        chosen = next((runner for runner in runners.values() if runner.configured(ctx.config)), None)
+        if chosen is None:
+            raise StepError(
+                "no agent runner is set up",
+                code="no_runner",
+                permanent=True,
+                hint="set `agent:` in rota.yaml",
+            )
+        ctx.say(f"runner: {chosen.key} (the first that is set up)")
+        return chosen
+    if pinned not in runners:
+        raise StepError(
+            f"there is no agent runner {pinned!r}",
+            code="unknown_runner",
+            permanent=True,
+            hint=f"there are: {', '.join(runners)}",
+        )
+    if not runners[pinned].configured(ctx.config):
+        raise StepError(
+            f"the agent runner {pinned!r} is not set up; no other takes its place",
+            code="runner_not_set_up",
+            permanent=True,
+            hint=f"set it up under `agent:` in rota.yaml, or take away `runner: {pinned}`",
+        )
+    ctx.say(f"runner: {pinned}")
+    return runners[pinned]
+
+
+def _section(name: str, raw: Any, ctx: StepContext) -> str:
+    value = render_value(raw, ctx.values)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    heading = f"## Input: {name}"
+    file = _file(text, ctx.workspace) if isinstance(raw, str) and _may_name_file(raw) else None
+    if file is not None:
+        heading, text = f"{heading} (the file {text})", file
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", text)), default=0))
+    return f"\n\n{heading}\n\n{fence}\n{capped(text, INPUT_LIMIT)}\n{fence}"
+
+
+def _may_name_file(raw: str) -> bool:
+    """Whether the job file says which folder is read: a value from outside must not choose what is shown."""
+    before, *templates = re.split(r"\{[{%]", raw, maxsplit=1)
+    return not templates or "/" in before
+
+
+def _file(text: str, workspace: Path) -> str | None:
+    """The beginning of the text file of that name, None where there is none."""
+    if not text or len(text) > _LONGEST_PATH or "\n" in text:
+        return None
+    try:
+        path = resolve_inside(workspace, text, purpose="`input:`", reading=True)
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            data = file.read(INPUT_LIMIT + 1)
+    except (PathError, OSError):
+        return None
+    return None if b"\0" in data else data.decode("utf-8", "replace")
