@@ -1,0 +1,113 @@
+"""`rota doctor`: looks at everything that can be wrong, and says how to mend it."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rota.app.control import running_daemon
+from rota.app.places import misplaced
+from rota.app.queries import broken_files, list_jobs
+from rota.app.times import ago
+from rota.app.wiring import App
+from rota.model.errors import RotaError
+from rota.spec import from_json
+
+LOW_SPACE = 200_000_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`level`: ok, warning or problem. `hint`: how to mend it."""
+
+    level: str
+    text: str
+    hint: str = ""
+
+
+def examine(app: App) -> list[Finding]:
+    """Every finding, in the order in which a person would look."""
+    return [*_folder(app), *_settings(app), *_state(app), *_jobs(app), *_daemon(app), *_messages(app)]
+
+
+def _folder(app: App) -> Iterator[Finding]:
+    mode = stat.S_IMODE(app.layout.rota.stat().st_mode)
+    if mode & 0o077:
+        yield Finding("warning", f".rota is open to others (mode {mode:o})", f"chmod 700 {app.layout.rota}")
+    else:
+        yield Finding("ok", f"workspace {app.layout.root}, private to its owner")
+    free = shutil.disk_usage(app.layout.rota).free
+    if free < LOW_SPACE:
+        yield Finding("problem", f"only {free // 1_000_000} MB of disk space are left", "free some space")
+    if app.layout.secrets.exists() and stat.S_IMODE(app.layout.secrets.stat().st_mode) & 0o077:
+        yield Finding(
+            "problem", "the stored secrets are readable by others", f"chmod 600 {app.layout.secrets}"
+        )
+
+
+def _settings(app: App) -> Iterator[Finding]:
+    for error in app.settings.errors:
+        yield Finding("problem", str(error), error.hint or "")
+    for warning in app.settings.warnings:
+        yield Finding("warning", warning)
+    if not app.settings.errors:
+        yield Finding("ok", f"settings read; time zone {app.config.timezone}")
+    for problem in app.kinds.problems:
+        yield Finding("warning", problem)
+
+
+def _state(app: App) -> Iterator[Finding]:
+    try:
+        result = app.store.check()
+    except RotaError as error:
+        yield Finding("problem", str(error), error.hint or "")
+        return
+    if result:
+        yield Finding("problem", f"the state is damaged: {result}", "restore .rota/state.db from a backup")
+    else:
+        yield Finding("ok", "the state is whole")
+
+
+def _jobs(app: App) -> Iterator[Finding]:
+    views = list_jobs(app)
+    broken = broken_files(app)
+    for file in broken:
+        place = file.path + (f":{file.line}" if file.line else "")
+        yield Finding("problem", f"{place}: {file.error}", file.hint or f"rota check {file.path}")
+    shown = {file.path for file in broken}
+    for view in views:
+        record = view.record
+        if record.error is not None and record.path not in shown:
+            yield Finding("problem", f"{record.id}: {record.error}")
+        for error in misplaced(app, from_json(record.definition), record.path or record.id):
+            yield Finding("problem", str(error), error.hint or "")
+        for warning in record.warnings:
+            yield Finding("warning", f"{record.id}: {warning}")
+        if record.paused_at is not None:
+            yield Finding(
+                "warning", f"{record.id} is paused ({record.paused_reason})", f"rota resume {record.id}"
+            )
+    if not broken:
+        yield Finding("ok", f"{len(views)} job{'' if len(views) == 1 else 's'}, no broken files")
+
+
+def _daemon(app: App) -> Iterator[Finding]:
+    running = running_daemon(app.layout)
+    if running is not None:
+        yield Finding("ok", f"the daemon is running (pid {running.pid})")
+        return
+    lives = app.store.read(lambda tx: tx.daemons.recent(1))
+    now = app.clock.now()
+    when = f"; one was last seen {ago(lives[0].stopped_at or lives[0].seen_at, now)}" if lives else ""
+    yield Finding("warning", f"no daemon is running{when}", "rota up --background")
+
+
+def _messages(app: App) -> Iterator[Finding]:
+    for message in app.store.read(lambda tx: tx.outbox.recent(limit=200)):
+        if message.error is not None and message.state.value in {"pending", "failed"}:
+            verb = "was given up" if message.state.value == "failed" else "is not delivered yet"
+            yield Finding(
+                "warning", f"a {message.channel} message of {message.job_id} {verb}: {message.error}"
+            )

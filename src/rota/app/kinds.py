@@ -1,0 +1,52 @@
+"""The kinds of steps, sources, channels and runners in this installation, rota's own and others'."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rota.ports.steps import ChannelKind, Runner, SourceKind, StepKind
+from rota.spec import Catalog
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """By key. `problems`: a line about each third-party kind that cannot be used."""
+
+    steps: Mapping[str, StepKind]
+    sources: Mapping[str, SourceKind]
+    channels: Mapping[str, ChannelKind]
+    runners: Mapping[str, Runner]
+    problems: tuple[str, ...]
+
+    @property
+    def catalog(self) -> Catalog:
+        """What `rota.spec` needs to read job files."""
+        return Catalog(
+            steps={key: kind.params for key, kind in self.steps.items()},
+            channels={key: kind.params for key, kind in self.channels.items()},
+            sources={key: kind.params for key, kind in self.sources.items()},
+            runners=tuple(self.runners),
+        )
+
+
+@lru_cache(maxsize=1)
+def kinds() -> Kinds:
+    """All of them; loaded once, on first use."""
+    from rota.channels import registry as channels
+    from rota.runners import registry as runners
+    from rota.sources import registry as sources
+    from rota.steps import registry as steps
+
+    more_steps, bad_steps = steps.load_entry_points()
+    more_sources, bad_sources = sources.load_entry_points()
+    more_channels, bad_channels = channels.load_entry_points()
+    more_runners, bad_runners = runners.load_entry_points()
+    return Kinds(
+        steps={**steps.STEPS, **more_steps},
+        sources={**sources.SOURCES, **more_sources},
+        channels={**channels.CHANNELS, **more_channels},
+        runners={**runners.RUNNERS, **more_runners},
+        problems=(*bad_steps, *bad_sources, *bad_channels, *bad_runners),
+    )

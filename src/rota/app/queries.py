@@ -1,0 +1,290 @@
+"""What only looks: jobs, runs, what is due, what waits. Views are frozen and JSON-able."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rota.app.control import running_daemon
+from rota.app.wiring import App
+from rota.model.errors import NotFoundError
+from rota.model.instants import Micros
+from rota.model.ledger import BrokenFile, DaemonRecord, JobRecord, Occurrence
+from rota.model.message import Approval, Message
+from rota.model.run import ACTIVE, Attempt, Run, RunState, StepRun
+from rota.ports.store import Tx
+
+
+@dataclass(frozen=True)
+class JobView:
+    """A job as `rota list` shows it. `next_due`: the soonest of its time triggers, when it may fire."""
+
+    record: JobRecord
+    next_due: Micros | None
+    last_run: Run | None
+    active: int = 0
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run with all that is known of it."""
+
+    run: Run
+    steps: list[StepRun]
+    attempts: list[Attempt]
+    messages: list[Message]
+    questions: list[Approval]
+
+
+@dataclass(frozen=True)
+class StatusView:
+    """The workspace at a glance. `daemon` None: none runs."""
+
+    workspace: Path
+    name: str
+    timezone: str
+    daemon: Mapping[str, Any] | None
+    last_daemon: DaemonRecord | None
+    jobs: Mapping[str, int]
+    active: list[Run]
+    orphans: frozenset[str]
+    next_due: tuple[str, Micros] | None
+    broken: list[BrokenFile] = field(default_factory=list)
+    undelivered: list[Message] = field(default_factory=list)
+    questions: list[Approval] = field(default_factory=list)
+    settings_errors: tuple[str, ...] = ()
+
+
+def find_job(app: App, job_id: str) -> JobRecord:
+    """The job of that id (removed ones too). Raises NotFoundError with a guess."""
+    record = app.store.read(lambda tx: tx.jobs.get(job_id))
+    if record is None:
+        ids = [r.id for r in app.store.read(lambda tx: tx.jobs.all())]
+        close = difflib.get_close_matches(job_id, ids, 1)
+        hint = f"did you mean `{close[0]}`?" if close else "see what there is: rota list"
+        for file in broken_files(app):
+            if Path(file.path).stem == job_id:
+                raise NotFoundError(
+                    f"the job `{job_id}` cannot be used: {file.path}: {file.error}",
+                    hint=file.hint or f"rota check {file.path}",
+                )
+        raise NotFoundError(f"there is no job `{job_id}`", hint=hint)
+    return record
+
+
+def find_run(app: App, text: str) -> Run:
+    """The run of that id, of a beginning or end of it, or the latest of that job. Raises NotFoundError."""
+    found = app.store.read(lambda tx: tx.runs.get(text))
+    if found is not None:
+        return found
+    latest = app.store.read(lambda tx: tx.runs.recent(job_id=text, limit=1))
+    if latest:
+        return latest[0]
+    matches = app.store.read(lambda tx: tx.runs.find(text)) if len(text) >= 4 else []
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        ids = ", ".join(run.id for run in matches[:4])
+        raise NotFoundError(f"`{text}` fits several runs: {ids}", hint="give more of the id")
+    if app.store.read(lambda tx: tx.jobs.get(text)) is not None:
+        raise NotFoundError(f"`{text}` has not run yet", hint=f"start it with `rota run {text}`")
+    raise NotFoundError(f"there is no run or job `{text}`", hint="see `rota list` and `rota history JOB`")
+
+
+def list_jobs(app: App) -> list[JobView]:
+    """Every job, by id. Three queries, however many jobs there are."""
+
+    def look(tx: Tx) -> list[JobView]:
+        soonest: dict[str, Micros] = {}
+        for trigger in tx.triggers.all():
+            if trigger.next_due is not None:
+                known = soonest.get(trigger.job_id)
+                soonest[trigger.job_id] = min(known, trigger.next_due) if known else trigger.next_due
+        latest = tx.runs.latest()
+        counts: dict[str, int] = {}
+        for run in tx.runs.recent(states=ACTIVE, limit=10_000):
+            counts[run.job_id] = counts.get(run.job_id, 0) + 1
+        return [
+            JobView(
+                record,
+                soonest.get(record.id) if record.enabled and record.paused_at is None else None,
+                latest.get(record.id),
+                counts.get(record.id, 0),
+            )
+            for record in tx.jobs.all()
+        ]
+
+    return app.store.read(look)
+
+
+def removed_jobs(app: App) -> list[JobView]:
+    """Jobs that are no more, by id."""
+    return [
+        JobView(record, None, None)
+        for record in app.store.read(lambda tx: tx.jobs.all(removed=True))
+        if record.removed_at is not None
+    ]
+
+
+def job_view(app: App, record: JobRecord) -> JobView:
+    """One job as `list_jobs` shows it."""
+
+    def look(tx: Tx) -> JobView:
+        due = [t.next_due for t in tx.triggers.of(record.id) if t.next_due is not None]
+        last = tx.runs.recent(job_id=record.id, limit=1)
+        fires = record.status in {"active", "broken"}
+        active = len(tx.runs.active(record.id))
+        return JobView(record, min(due) if due and fires else None, last[0] if last else None, active)
+
+    return app.store.read(look)
+
+
+def schedules(app: App, record: JobRecord, count: int = 3) -> list[tuple[str, str, list[Micros]]]:
+    """Each time trigger of a job: its text, what it means in words, its next fires."""
+    from rota.engine.definitions import schedule_of
+    from rota.planning.due import next_due
+
+    found = []
+    for trigger in app.store.read(lambda tx: tx.triggers.of(record.id)):
+        schedule = schedule_of(trigger)
+        times: list[Micros] = []
+        moment = trigger.next_due
+        while moment is not None and len(times) < count:
+            times.append(moment)
+            moment = next_due(schedule, moment)
+        found.append((trigger.text, schedule.describe(), times))
+    return found
+
+
+def fires(app: App, record: JobRecord, after: Micros, count: int) -> list[Micros]:
+    """The coming moments of all time triggers of a job, in order, each once."""
+    from rota.engine.definitions import schedule_of
+    from rota.planning.due import next_due
+
+    found: set[Micros] = set()
+    for trigger in app.store.read(lambda tx: tx.triggers.of(record.id)):
+        schedule, moment = schedule_of(trigger), after
+        for _ in range(count):
+            upcoming = next_due(schedule, moment)
+            if upcoming is None:
+                break
+            found.add(upcoming)
+            moment = upcoming
+    return sorted(found)[:count]
+
+
+def questions_of(app: App, text: str) -> list[Approval]:
+    """The open questions of a run. Raises NotFoundError."""
+    run = find_run(app, text)
+    return [a for a in app.store.read(lambda tx: tx.approvals.of(run.id)) if a.state.value == "open"]
+
+
+def broken_files(app: App) -> list[BrokenFile]:
+    """Job files that cannot be used."""
+    return app.store.read(lambda tx: tx.jobs.broken_files())
+
+
+def run_view(app: App, text: str) -> RunView:
+    """All that is known of one run. Raises NotFoundError."""
+    run = find_run(app, text)
+    return app.store.read(
+        lambda tx: RunView(
+            tx.runs.get(run.id) or run,
+            tx.runs.steps(run.id),
+            tx.runs.attempts(run.id),
+            tx.outbox.recent(run_id=run.id),
+            tx.approvals.of(run.id),
+        )
+    )
+
+
+def history(app: App, job_id: str, limit: int) -> list[Run]:
+    """The latest runs of a job, latest first. Raises NotFoundError."""
+    record = find_job(app, job_id)
+    return app.store.read(lambda tx: tx.runs.recent(job_id=record.id, limit=limit))
+
+
+def inbox(app: App) -> list[Approval]:
+    """Questions that wait for an answer, oldest first."""
+    return app.store.read(lambda tx: tx.approvals.open())
+
+
+@dataclass(frozen=True)
+class DueView:
+    """Something that should start: an occurrence that nobody has noticed yet (`run` None), or a queued run."""
+
+    job_id: str
+    due_at: Micros
+    run: Run | None = None
+
+
+def due(app: App) -> list[DueView]:
+    """What is due now and has not started."""
+    now = app.clock.now()
+
+    def look(tx: Tx) -> list[DueView]:
+        noticed = [
+            DueView(run.job_id, run.due_at or run.queued_at, run)
+            for run in tx.runs.recent(states=[RunState.QUEUED], limit=1000)
+        ]
+        unnoticed = [
+            DueView(trigger.job_id, trigger.next_due)
+            for trigger in tx.triggers.due(now, 1000)
+            if trigger.next_due is not None
+        ]
+        return sorted(noticed + unnoticed, key=lambda view: view.due_at)
+
+    return app.store.read(look)
+
+
+def definition(record: JobRecord) -> dict[str, Any]:
+    """The job's definition as data."""
+    return dict(json.loads(record.definition))
+
+
+def status(app: App) -> StatusView:
+    """The workspace at a glance."""
+    running = running_daemon(app.layout)
+    views = list_jobs(app)
+    counts: dict[str, int] = {}
+    for view in views:
+        counts[view.record.status] = counts.get(view.record.status, 0) + 1
+    upcoming = sorted((v.next_due, v.record.id) for v in views if v.next_due is not None)
+    daemons, active, outbox, questions = app.store.read(
+        lambda tx: (
+            tx.daemons.recent(1),
+            tx.runs.recent(states=ACTIVE, limit=1000),
+            tx.outbox.recent(limit=200),
+            tx.approvals.open(),
+        )
+    )
+    return StatusView(
+        workspace=app.layout.root,
+        name=app.config.name,
+        timezone=app.config.timezone,
+        daemon=None if running is None else dict(running.__dict__),
+        last_daemon=daemons[0] if daemons else None,
+        jobs=counts,
+        active=active,
+        orphans=frozenset(run.id for run in active if run.state is RunState.RUNNING and _is_orphan(app, run)),
+        next_due=(upcoming[0][1], upcoming[0][0]) if upcoming else None,
+        broken=broken_files(app),
+        undelivered=[m for m in outbox if m.state.value in {"pending", "failed"} and m.error is not None],
+        questions=questions,
+        settings_errors=tuple(str(error) for error in app.settings.errors),
+    )
+
+
+def _is_orphan(app: App, run: Run) -> bool:
+    from rota.engine.ownership import is_orphan
+
+    return is_orphan(run, app.layout.owners, "", app.clock.now())
+
+
+def occurrences(app: App, job_id: str, limit: int, around: Micros | None = None) -> list[Occurrence]:
+    """The ledger of a job, latest first."""
+    return app.store.read(lambda tx: tx.ledger.of(job_id, limit=limit, around=around))

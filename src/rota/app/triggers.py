@@ -1,0 +1,120 @@
+"""A job's time triggers in the registry: when each is next due after a job is put, paused or resumed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from rota.engine.definitions import schedule_of
+from rota.engine.queueing import cancel_run
+from rota.model.errors import ScheduleError
+from rota.model.instants import SECOND, Micros, to_micros
+from rota.model.job import TIME_TRIGGERS, Job, Trigger
+from rota.model.ledger import Event, JobRecord, Occurrence, Outcome, TriggerRecord
+from rota.model.run import Reason
+from rota.planning.due import next_due, stretch
+from rota.ports.store import Tx
+
+
+def put_job(tx: Tx, record: JobRecord, job: Job, now: Micros) -> None:
+    """Write the job and its time triggers. A trigger that says what it said before keeps its place in time."""
+    wanted = [_record(record, trigger, now) for trigger in job.triggers if trigger.kind in TIME_TRIGGERS]
+    before = {trigger.trigger_id: trigger for trigger in tx.triggers.of(record.id)}
+    was = tx.jobs.get(record.id)
+    slept = was is not None and was.removed_at is None and not was.enabled
+    tx.jobs.put(record)
+    for gone in before.keys() - {fresh.trigger_id for fresh in wanted}:
+        skip_ahead(
+            tx, before[gone], now, Reason("rescheduled", "the trigger was removed before this was noticed")
+        )
+        tx.triggers.delete(record.id, gone)
+    for fresh in wanted:
+        old = before.get(fresh.trigger_id)
+        if old is not None and _same(old, fresh):
+            if old.next_due is None and fresh.next_due is not None:
+                _take_up_again(tx, old, now)
+            elif slept and record.enabled:
+                skip_ahead(tx, old, now, Reason("disabled", "the job was disabled (`enabled: false`)"))
+            continue
+        if old is not None:
+            skip_ahead(
+                tx, old, now, Reason("rescheduled", "the schedule was changed before this was noticed")
+            )
+        tx.triggers.put(fresh)
+
+
+def remove_job(tx: Tx, job_id: str, now: Micros) -> bool:
+    """Take a job off the registry; its runs and its ledger stay."""
+    triggers = tx.triggers.of(job_id)
+    if not tx.jobs.remove(job_id, now):
+        return False
+    for trigger in triggers:
+        skip_ahead(tx, trigger, now, Reason("removed", "the job was removed before this was noticed"))
+    for run in tx.runs.active(job_id):
+        if run.started_at is None:
+            cancel_run(tx, run.id, now, Reason("removed", "the job was removed before this run started"))
+    tx.events.append(Event("job_removed", now, job_id))
+    return True
+
+
+def skip_ahead(tx: Tx, trigger: TriggerRecord, now: Micros, reason: Reason) -> None:
+    """Record what was due up to now as skipped, and go on from now."""
+    try:
+        plan = stretch(trigger, schedule_of(trigger), now, Outcome.SKIPPED, reason)
+    except ScheduleError:  # its text cannot be read any more: the scheduler says so, and nothing is due by it
+        return
+    for row in plan.rows:
+        tx.ledger.add(
+            Occurrence(
+                job_id=trigger.job_id,
+                trigger_id=trigger.trigger_id,
+                key=row.key,
+                due_at=row.due_at,
+                noticed_at=now,
+                outcome=row.outcome,
+                reason=row.reason,
+                until=row.until,
+                count=row.count,
+            )
+        )
+    if plan.rows:
+        tx.triggers.advance(trigger, since=plan.since, next_due=plan.next_due)
+
+
+def _take_up_again(tx: Tx, stuck: TriggerRecord, now: Micros) -> None:
+    """A trigger that could not be computed for a while: what was due meanwhile was missed."""
+    schedule = schedule_of(stuck)
+    woken = replace(stuck, next_due=next_due(schedule, stuck.since))
+    tx.triggers.put(woken)
+    reason = Reason("broken", "the trigger could not be computed at the time")
+    skip_ahead(tx, woken, now, reason)
+
+
+def _record(record: JobRecord, trigger: Trigger, now: Micros) -> TriggerRecord:
+    """The trigger as it starts: first due after now; `every` counts from its anchor or the job's creation."""
+    whole_second = record.created_at - record.created_at % SECOND
+    anchor = whole_second if trigger.kind in {"every", "rrule"} else None
+    if trigger.anchor is not None:
+        anchor = to_micros(_aware(trigger.anchor, record.timezone))
+    fresh = TriggerRecord(
+        job_id=record.id,
+        trigger_id=trigger.id,
+        kind=trigger.kind,
+        text=trigger.text,
+        timezone=record.timezone,
+        anchor=anchor,
+        since=now,
+        next_due=None,
+    )
+    return replace(fresh, next_due=next_due(schedule_of(fresh), now))
+
+
+def _aware(text: str, timezone: str) -> datetime:
+    from rota.schedule import zone
+
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=zone(timezone))
+
+
+def _same(old: TriggerRecord, new: TriggerRecord) -> bool:
+    return (old.kind, old.text, old.timezone, old.anchor) == (new.kind, new.text, new.timezone, new.anchor)

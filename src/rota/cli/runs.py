@@ -1,0 +1,231 @@
+"""Runs: start, cancel, logs, history."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from typing import Any
+
+import click
+
+from rota.cli.opening import complete_job, job_argument, json_option, workspace
+from rota.cli.output import dimmed, iso, note, paint, print_json, print_table
+
+run_argument = click.argument("run", metavar="JOB|RUN", shell_complete=complete_job)
+
+
+@click.command("run")
+@job_argument
+@click.option("--param", "-p", "params", multiple=True, metavar="K=V", help="A parameter of the job.")
+@click.option("--wait", is_flag=True, help="Stay until it ends, showing what it prints.")
+@click.option("--force", is_flag=True, help="Even while another run of it is active.")
+@click.option("--json", "as_json", is_flag=True, help="The run as JSON on stdout.")
+def run_command(job: str, params: tuple[str, ...], wait: bool, force: bool, as_json: bool) -> None:
+    """Start a job now. Without a daemon it runs right here, and this command waits for it."""
+    from rota.app.commands import run_job
+    from rota.app.control import running_daemon
+
+    given: dict[str, str] = {}
+    for item in params:
+        key, found, value = item.partition("=")
+        if not found:
+            raise click.UsageError(f"--param takes K=V, got {item!r}\nhint: --param days=3")
+        given[key] = value
+    with workspace() as app:
+        run = run_job(app, job, given, force=force)
+        here = running_daemon(app.layout) is None
+        if here:
+            note(f"Run {run.id}: no daemon is running, so it runs here.")
+        elif not wait:
+            note(f"Run {run.id} is queued. hint: rota logs {run.id} -f")
+            if as_json:
+                print_json({"id": run.id, "state": run.state.value})
+            else:
+                click.echo(run.id)
+            return
+        ended = watch(app, run.id, here=here, quiet=as_json)
+        if as_json:
+            print_json(_run_json(app, ended.id))
+        say_end(ended)
+        if here:
+            _say_queued(app)
+        if ended.state.value not in {"succeeded", "waiting"}:
+            raise SystemExit(1)
+
+
+def watch(app: Any, run_id: str, *, here: bool, quiet: bool = False) -> Any:
+    """Show what a run prints until it ends; execute it here when nobody else does."""
+    from rota.app.foreground import run_here
+    from rota.app.queries import find_run
+
+    if not here:
+        _show(app, run_id, follow=True, out=not quiet)
+        return find_run(app, run_id)
+    options = {"follow": True, "out": not quiet}
+    shower = threading.Thread(target=_show, args=(app, run_id), kwargs=options, daemon=True)
+    shower.start()
+    ended = asyncio.run(run_here(app, find_run(app, run_id)))
+    shower.join(timeout=5)
+    return ended
+
+
+def _show(app: Any, text: str, *, follow: bool, out: bool = True) -> bool:
+    """Print the pieces of a run's log; whether there were any."""
+    from rota.app.logs_of_runs import read_logs
+
+    shown, line_open = False, False
+    for piece in read_logs(app, text, follow=follow):
+        shown = True
+        if piece.attempt is not None:
+            if line_open:
+                click.echo()
+                line_open = False
+            again = f" (attempt {piece.attempt.number})" if piece.attempt.number > 1 else ""
+            note(dimmed(f"── {piece.attempt.step_id}{again}"))
+        if piece.text and out:
+            click.echo(piece.text, nl=False)
+            sys.stdout.flush()
+            line_open = not piece.text.endswith("\n")
+    if line_open:
+        click.echo()
+    return shown
+
+
+def _say_queued(app: Any) -> None:
+    """Without a daemon, a job that follows the one that ran waits for somebody to run it."""
+    from rota.app.queries import due
+
+    queued = sorted({view.job_id for view in due(app) if view.run is not None})
+    if queued:
+        note(f"{', '.join(queued)} {'is' if len(queued) == 1 else 'are'} queued. hint: rota tick")
+
+
+def say_end(run: Any) -> None:
+    """How a run ended, in one line."""
+    took = ""
+    if run.started_at is not None and run.finished_at is not None:
+        took = f" in {(run.finished_at - run.started_at) / 1e6:.1f} s"
+    why = "" if run.state.value == "succeeded" else f": {run.reason.text}"
+    note(f"{run.job_id} {paint(run.state.value)}{took}{why}  ({run.id})")
+    if run.state.value == "waiting" and run.not_before is None:
+        note("hint: rota inbox")
+
+
+@click.command("cancel")
+@run_argument
+def cancel_command(run: str) -> None:
+    """End a run, and everything it started. A job's id means its latest run."""
+    from rota.app.commands import cancel_run
+
+    with workspace() as app:
+        found, before = cancel_run(app, run)
+        verb = "is being ended" if before.value == "running" else "is cancelled"
+        note(f"Run {found.id} of {found.job_id} {verb}.")
+
+
+@click.command("logs")
+@run_argument
+@click.option("-f", "--follow", is_flag=True, help="Go on until the run ends.")
+@json_option
+def logs_command(run: str, follow: bool, as_json: bool) -> None:
+    """Show what a run printed, step by step. A job's id means its latest run."""
+    from rota.app.queries import find_run
+
+    with workspace() as app:
+        found = find_run(app, run)
+        if as_json:
+            print_json(_run_json(app, found.id))
+            return
+        note(f"{found.job_id}  run {found.id}  {paint(found.state.value)}")
+        shown = _show(app, found.id, follow=follow)
+        ended = find_run(app, found.id)
+        if not shown:
+            note("Nothing was printed." if ended.final else "Nothing has been printed yet. hint: -f follows")
+        if ended.state.value != "succeeded":
+            note(f"{ended.state.value}: {ended.reason.text}")
+
+
+@click.command("history")
+@job_argument
+@click.option("--limit", "-n", default=20, show_default=True, help="How many runs.")
+@json_option
+def history_command(job: str, limit: int, as_json: bool) -> None:
+    """List the runs of a job, latest first."""
+    from rota.app.queries import find_job, history
+    from rota.app.times import brief
+
+    with workspace() as app:
+        record, now = find_job(app, job), app.clock.now()
+        runs = history(app, job, limit)
+        if as_json:
+            print_json([run_summary(run, record.timezone) for run in runs])
+            return
+        if not runs:
+            note(f"{job} has not run yet. hint: rota why {job}")
+            return
+        rows = []
+        for run in runs:
+            took = "–"
+            if run.started_at is not None and run.finished_at is not None:
+                took = f"{(run.finished_at - run.started_at) / 1e6:.1f} s"
+            due = brief(run.due_at or run.queued_at, record.timezone, now)
+            reason = "" if run.state.value == "succeeded" else run.reason.text
+            rows.append([run.id, due, run.trigger_id, run.state.value, took, reason])
+        print_table(["RUN", "DUE", "BY", "STATE", "TOOK", "REASON"], rows, flexible=(5, 1))
+
+
+def run_summary(run: Any, timezone: str) -> dict[str, Any]:
+    """A run as JSON."""
+    return {
+        "id": run.id,
+        "job": run.job_id,
+        "state": run.state.value,
+        "reason": {"code": run.reason.code, "text": run.reason.text},
+        "trigger": run.trigger_id,
+        "due_at": iso(run.due_at, timezone),
+        "queued_at": iso(run.queued_at, timezone),
+        "started_at": iso(run.started_at, timezone),
+        "finished_at": iso(run.finished_at, timezone),
+        "inputs": dict(run.inputs),
+        "outputs": dict(run.outputs),
+    }
+
+
+def _run_json(app: Any, run_id: str) -> dict[str, Any]:
+    from rota.app.queries import run_view
+
+    view = run_view(app, run_id)
+    return {
+        **run_summary(view.run, "UTC"),
+        "steps": [
+            {
+                "id": step.step_id,
+                "state": step.state.value,
+                "reason": None if step.reason is None else step.reason.text,
+                "output": step.output,
+                "values": dict(step.values),
+                "attempts": [_attempt_json(a) for a in view.attempts if a.step_id == step.step_id],
+            }
+            for step in view.steps
+        ],
+        "messages": [
+            {"channel": m.channel, "state": m.state.value, "body": m.body, "error": m.error}
+            for m in view.messages
+        ],
+    }
+
+
+def _attempt_json(attempt: Any) -> dict[str, Any]:
+    return {
+        "number": attempt.number,
+        "state": attempt.state.value,
+        "exit_code": attempt.exit_code,
+        "reason": None if attempt.reason is None else attempt.reason.text,
+        "started_at": iso(attempt.started_at),
+        "finished_at": iso(attempt.finished_at),
+        "excerpt": attempt.excerpt,
+        "log": attempt.log,
+        "output_bytes": attempt.output_bytes,
+        "truncated": attempt.truncated,
+    }
