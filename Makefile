@@ -28,7 +28,7 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.rota
 
 ## demo: the example workspace on real input; ONCE=1 ends after the run, CALENDAR=path-or-URL uses yours
 demo: $(VENV)/.rota
-	@$(BIN)/python scripts/demo.py --dir "$(DEMO_DIR)" $(if $(ONCE),--once) $(if $(CALENDAR),--calendar "$(CALENDAR)")
+	@$(BIN)/python -m scripts.demo --dir "$(DEMO_DIR)" $(if $(ONCE),--once) $(if $(CALENDAR),--calendar "$(CALENDAR)")
 
 ## test: every check and every test, with the coverage gate
 test: check
@@ -39,7 +39,7 @@ check: $(VENV)/.dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-timing --cache-dir $(VENV)/.lint-imports
+	@$(BIN)/lint-imports --cache-dir $(VENV)/.lint-imports
 	@$(BIN)/python scripts/check_sizes.py
 
 ## unit: the fast tests
