@@ -100,3 +100,13 @@ def test_logs_follow_from_another_terminal(rota: Rota) -> None:
     rota("run", "slow")
     threading.Timer(1.5, lambda: rota.write("go", "")).start()
     assert rota("logs", "slow", "-f").out == "one\ntwo\n"
+
+
+def test_without_a_daemon_what_follows_is_said_and_a_tick_runs_it(rota: Rota) -> None:
+    rota.job("first", "steps:\n  - run: echo one\n")
+    rota.job("second", "on: [{job: first}]\nsteps:\n  - run: echo two\n")
+    said = rota("run", "first")
+    assert "second is queued. hint: rota tick" in said.err
+    again = rota("run", "second", code=4)
+    assert "no daemon is running: `rota tick` takes it up" in again.err
+    assert "second succeeded" in rota("tick").out

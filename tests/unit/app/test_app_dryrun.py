@@ -44,3 +44,9 @@ def test_parameters_are_checked_as_for_a_run(opened: Opened) -> None:
         dry_run(opened.app, "a", {})
     with pytest.raises(RotaError, match="expected integer"):
         dry_run(opened.app, "a", {"n": "x"})
+
+
+def test_only_commands_are_shown_as_a_shell_would_get_them(opened: Opened) -> None:
+    opened.job("a", "steps:\n  - agent: Plan {{ today }}\n")
+    (step,) = dry_run(opened.app, "a", {})
+    assert step.config == {"agent": "Plan 2026-11-18"}

@@ -86,3 +86,11 @@ def test_a_schedule_that_is_over(opened: Opened) -> None:
 def test_about_one_moment(opened: Opened) -> None:
     opened.job("a", "schedule: every 1h\nsteps:\n  - run: echo\n")
     assert why(opened.app, "a", at=opened.clock.now()).words[0] == "a has no occurrence there."
+
+
+def test_asked_about_a_moment_at_which_nothing_was_due_it_says_so(opened: Opened) -> None:
+    opened.job("a", DAILY)
+    run_job(opened.app, "a")
+    now = opened.clock.now()
+    assert not why(opened.app, "a", at=now).words[0].startswith("Nothing was due")
+    assert why(opened.app, "a", at=now - 5 * HOUR).words[0].startswith("Nothing was due")
