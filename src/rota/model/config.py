@@ -26,12 +26,17 @@ class AgentConfig:
 
 @dataclass(frozen=True)
 class Limits:
-    """Caps. `output`: bytes of a step's log kept on disk; `excerpt`: bytes of it kept in the state."""
+    """Caps. `output`: bytes of a step's log kept on disk; `excerpt`: bytes of it kept in the state.
 
-    runs: int = 8
+    `logs`: bytes that the logs of one job's runs may hold together; `state`: bytes of the database in use.
+    """
+
+    runs: int = 100
     output: int = 10_000_000
     excerpt: int = 8_000
     value: int = 256_000
+    logs: int = 200_000_000
+    state: int = 2_000_000_000
     daemon_log: int = 5_000_000
     keep_runs: int = 100
     keep_days: float = 90.0

@@ -11,6 +11,9 @@ from enum import StrEnum
 from typing import Any
 
 DEFAULT_TIMEOUT = 300.0
+EVIDENCE_TIMEOUT = 60.0
+# The step as which the check of a run's evidence stands in its journal, after the job's own.
+EVIDENCE_STEP = "success_if"
 TIME_TRIGGERS = frozenset({"cron", "every", "at", "rrule"})
 
 
@@ -49,12 +52,36 @@ class CatchUp:
 
 @dataclass(frozen=True)
 class Retry:
-    """How often a step is tried in all, and how long to wait between the tries."""
+    """How often a step (or a run) is tried in all, and how long to wait between the tries.
+
+    `on`, `not_on`: words of `model.failures` that name the failures it is for (`on` empty: any), and not for.
+    """
 
     attempts: int = 1
     backoff: str = "exponential"  # or "fixed"
     first: float = 10.0
     max: float = 600.0
+    on: tuple[str, ...] = ()
+    not_on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One thing that a run has to show before it counts as succeeded.
+
+    `kind` and what `text` is then: file (its path), command, output (a pattern), schema (the path of a
+    file with a JSON Schema; empty where `schema` is the schema itself). `step`: whose output is meant
+    (None: the last one's). `min_size`: bytes; `contains`: a pattern in the file; `timeout`: seconds.
+    """
+
+    kind: str
+    text: str = ""
+    step: str | None = None
+    min_size: int = 1
+    contains: str | None = None
+    timeout: float = EVIDENCE_TIMEOUT
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    line: int | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +103,7 @@ class Trigger:
     `id` is unique in its job and stable when the trigger's text changes, since it is part of the
     occurrence key. `kind`: cron, every, at, rrule, reboot, job, manual, webhook, files, poll.
     `text` is what `rota.schedule.parse` reads for a time trigger, else the kind's main value.
-    `anchor`: ISO 8601, for `every` and `rrule`.
+    `anchor`: ISO 8601, for `every` and `rrule`. `line`: where it stands in its file, if that is known.
     """
 
     id: str
@@ -84,6 +111,7 @@ class Trigger:
     text: str = ""
     anchor: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    line: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -171,7 +199,7 @@ class Window:
 class Job:
     """A definition: triggers + steps + policies.
 
-    `timezone` None: the workspace's. `max_active`: runs of this job at once. `extra` keeps the keys
+    `timezone` and `max_failures` None: the workspace's. `max_active`: runs of this job at once. `extra` keeps the keys
     of the file format that this version reads but does not act on yet (see spec.later).
     """
 
@@ -190,11 +218,14 @@ class Job:
     not_during: Window | None = None
     timeout: float | None = None
     retry: Retry = Retry()
+    retry_run: Retry = Retry()
+    success_if: tuple[Evidence, ...] = ()
     limits: ProcessLimits | None = None
     params: tuple[Param, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     concurrency: Concurrency | None = None
     max_active: int | None = None
+    max_failures: int | None = None
     priority: int = 0
     notify: tuple[Notify, ...] = ()
     on_error: OnError = OnError()

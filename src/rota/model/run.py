@@ -41,9 +41,12 @@ STEP_FINAL = frozenset(
     {StepState.SUCCEEDED, StepState.FAILED, StepState.SKIPPED, StepState.CANCELLED, StepState.INTERRUPTED}
 )
 
+# The trigger of a run that is another attempt at one that failed.
+RETRY = "retry"
+
 # The state-transition table: which run state may follow which. The store refuses any other.
 TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
-    RunState.QUEUED: frozenset({RunState.RUNNING, RunState.CANCELLED}),
+    RunState.QUEUED: frozenset({RunState.RUNNING, RunState.WAITING, RunState.CANCELLED}),
     RunState.RUNNING: FINAL | {RunState.WAITING, RunState.QUEUED, RunState.RUNNING},
     RunState.WAITING: frozenset({RunState.QUEUED, RunState.RUNNING, RunState.CANCELLED, RunState.FAILED}),
     RunState.SUCCEEDED: frozenset(),
@@ -68,6 +71,7 @@ class Run:
     `token` is the fencing token: it grows with every claim, and only its holder may write.
     `not_before`: a waiting run is taken up again then (None while it waits for a person).
     `inputs`: params, payload and the like, as the templates see them; fixed for the run's life.
+    `cancel_requested`: it is to end, for `reason`, and starts nothing more.
     `definition`: hash of the job's definition that this run executes (see `JobRecord.hash`).
     """
 
@@ -96,6 +100,11 @@ class Run:
     def final(self) -> bool:
         """Whether nothing more will happen to this run."""
         return self.state in FINAL
+
+    @property
+    def backfilled(self) -> bool:
+        """Whether it makes up for a moment of the past by a person's wish, and so stands back for what is due."""
+        return bool(self.inputs.get("backfill"))
 
 
 @dataclass(frozen=True)

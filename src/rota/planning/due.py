@@ -18,6 +18,9 @@ GRACE: Micros = MINUTE
 # once; older ones share a row.
 MAX_ROWS = 100
 MAX_COUNTED = 2_000
+# Late runs of one pass start so far apart, and none of them later than that.
+SPREAD_STEP: Micros = SECOND // 4
+MAX_SPREAD: Micros = MINUTE
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,13 @@ def next_due(schedule: Schedule, after: Micros) -> Micros | None:
     return None if moment is None else to_micros(moment)
 
 
-def plan(trigger: TriggerRecord, schedule: Schedule, catch_up: CatchUp, now: Micros) -> Plan:
-    """Decide about every moment of `trigger` in [next_due, now]."""
+def plan(
+    trigger: TriggerRecord, schedule: Schedule, catch_up: CatchUp, now: Micros, cause: Reason | None = None
+) -> Plan:
+    """Decide about every moment of `trigger` in [next_due, now].
+
+    `cause`: what kept a scheduler that was running from noticing them in time.
+    """
     if trigger.next_due is None or trigger.next_due > now:
         return Plan((), trigger.since, trigger.next_due)
     older, recent = _moments(schedule, trigger.next_due, now)
@@ -67,11 +75,11 @@ def plan(trigger: TriggerRecord, schedule: Schedule, catch_up: CatchUp, now: Mic
                 until=last,
                 count=count,
                 outcome=Outcome.MISSED,
-                reason=_too_old_to_list(catch_up),
+                reason=_too_old_to_list(catch_up, cause),
             )
         )
     chosen = _chosen(recent, catch_up, now)
-    rows.extend(_row(moment, moment in chosen, catch_up, now) for moment in recent)
+    rows.extend(_row(moment, moment in chosen, catch_up, now, cause) for moment in recent)
     return Plan(tuple(rows), now, next_due(schedule, now))
 
 
@@ -109,28 +117,34 @@ def _chosen(moments: list[Micros], catch_up: CatchUp, now: Micros) -> frozenset[
     return frozenset(prompt[-1:])
 
 
-def _too_old_to_list(catch_up: CatchUp) -> Reason:
+def _too_old_to_list(catch_up: CatchUp, cause: Reason | None) -> Reason:
     if catch_up.mode is CatchUpMode.ALL:
-        return Reason(
-            "too_many", f"more than {MAX_ROWS} occurrences were waiting; the latest are made up for"
-        )
-    return Reason("not_running", "nothing was running rota at the time")
+        words = f"more than {MAX_ROWS} occurrences were waiting{_since(cause)}; the latest are made up for"
+        return Reason("too_many", words)
+    return cause or Reason("not_running", "nothing was running rota at the time")
 
 
-def _row(moment: Micros, runs: bool, catch_up: CatchUp, now: Micros) -> Planned:
+def _since(cause: Reason | None) -> str:
+    return "" if cause is None else f", since {cause.text}"
+
+
+def _row(moment: Micros, runs: bool, catch_up: CatchUp, now: Micros, cause: Reason | None) -> Planned:
     key = occurrence_key(moment)
     if runs and now - moment <= GRACE:
         return Planned(key, moment, Outcome.RAN, Reason("on_time", "started when due"))
     if runs:
         return Planned(
-            key, moment, Outcome.RAN, Reason("caught_up", f"made up for {age(now - moment)} later")
+            key,
+            moment,
+            Outcome.RAN,
+            Reason("caught_up", f"made up for {age(now - moment)} later{_since(cause)}"),
         )
     if catch_up.mode is CatchUpMode.NONE:
-        why = Reason("no_catch_up", f"noticed {age(now - moment)} late, and catch_up is none")
+        why = Reason("no_catch_up", f"noticed {age(now - moment)} late{_since(cause)}, and catch_up is none")
     elif catch_up.within is not None and now - moment > micros(catch_up.within):
-        why = Reason("too_old", f"noticed {age(now - moment)} late, more than `within` allows")
+        why = Reason("too_old", f"noticed {age(now - moment)} late, more than `within` allows{_since(cause)}")
     else:
-        why = Reason("superseded", "a later occurrence was due too, and catch_up is latest")
+        why = Reason("superseded", f"a later occurrence was due too, and catch_up is latest{_since(cause)}")
     return Planned(key, moment, Outcome.MISSED, why)
 
 
@@ -178,6 +192,11 @@ def _newest(schedule: Schedule, first: Micros, now: Micros) -> list[Micros]:
         if len(newest) >= MAX_ROWS or start == first:
             return newest[-MAX_ROWS:]
         span *= 2
+
+
+def spread(place: int) -> Micros:
+    """How long the late run at that place (from 0) of one pass waits, so that a wake from sleep is no stampede."""
+    return min(place * SPREAD_STEP, MAX_SPREAD)
 
 
 def jitter_of(job_id: str, key: str, seconds: float) -> Micros:

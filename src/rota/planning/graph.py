@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from rota.model.instants import Micros
 from rota.model.job import Step
-from rota.model.run import StepState
+from rota.model.run import STEP_FINAL, Reason, StepRun, StepState
 
 _PASSED = frozenset({StepState.SUCCEEDED, StepState.SKIPPED})
 _ENDED_BADLY = frozenset({StepState.FAILED, StepState.CANCELLED, StepState.INTERRUPTED})
@@ -44,6 +45,37 @@ def next_steps(steps: Sequence[Step], states: Mapping[str, StepState]) -> Next:
         and all(_passed(states.get(need), need in tolerant) for need in waits_for[step.id])
     ]
     return Next(tuple(ready), tuple((s, obstacles[s.id]) for s in pending if s.id in obstacles))
+
+
+def closed(
+    steps: Sequence[Step], journal: Mapping[str, StepRun], reason: Reason, now: Micros
+) -> dict[str, StepRun]:
+    """The journal of a cancelled run: open steps that had begun are cancelled, the others skipped."""
+    ended = dict(journal)
+    for step_id, step in journal.items():
+        if step.state not in STEP_FINAL and step.attempts:
+            ended[step_id] = replace(step, state=StepState.CANCELLED, reason=reason, finished_at=now)
+    obstacles = next_steps(steps, {step_id: step.state for step_id, step in ended.items()}).blocked
+    behind = {step.id: obstacle for step, obstacle in obstacles}
+    for step_id, step in ended.items():
+        if step.state not in STEP_FINAL:
+            why = reason
+            if step_id in behind:
+                why = Reason("needs_failed", f"step `{behind[step_id]}` did not succeed")
+            ended[step_id] = replace(step, state=StepState.SKIPPED, reason=why, finished_at=now)
+    return ended
+
+
+def followers_of(steps: Sequence[Step], step_id: str) -> frozenset[str]:
+    """A step, and every step that waits for it, directly or through others."""
+    waits_for = needs(steps)
+    found = {step_id}
+    grown = True
+    while grown:
+        more = {step.id for step in steps if found.intersection(waits_for[step.id])} - found
+        found |= more
+        grown = bool(more)
+    return frozenset(found)
 
 
 def _obstacles(

@@ -20,7 +20,11 @@ class Admission:
 
 
 def admit(policy: Overlap, active: Sequence[Run]) -> Admission:
-    """Decide about one more run beside the active ones (queued, running or waiting)."""
+    """Decide about one more run beside the active ones (queued, running or waiting).
+
+    Backfilled ones count for nothing: they make way for what is due now, which waits for one that runs.
+    """
+    active = [run for run in active if not run.backfilled]
     if not active or policy is Overlap.ALLOW:
         return Admission()
     if policy is Overlap.SKIP:

@@ -51,6 +51,22 @@ class Schedule(ABC):
         except OverflowError:  # the calendar of datetime ends with the year 9999
             return None
 
+    def count(self, after: datetime, until: datetime) -> int:
+        """How many instants lie in (after, until]; both aware. Cron and `every` count without listing them."""
+        try:
+            return self._count(
+                after.astimezone(UTC).replace(tzinfo=None), until.astimezone(UTC).replace(tzinfo=None)
+            )
+        except OverflowError:  # the calendar of datetime ends with the year 9999
+            return 0
+
+    def _count(self, after: datetime, until: datetime) -> int:
+        """`count` on naive UTC datetimes; here by walking."""
+        found, moment = 0, self._next(after)
+        while moment is not None and moment <= until:
+            found, moment = found + 1, self._next(moment)
+        return found
+
     @abstractmethod
     def _next(self, after: datetime) -> datetime | None:
         """`next` on naive UTC datetimes, whose arithmetic is that of real elapsed time."""

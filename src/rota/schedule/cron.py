@@ -8,6 +8,7 @@ jumps of less than an hour, and treats a skipped day as a gap to make up for.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
@@ -18,6 +19,7 @@ from rota.schedule.base import Kind, Schedule
 from rota.schedule.cron_words import describe, warnings
 from rota.schedule.walls import next_instant
 from rota.schedule.wording import quote
+from rota.schedule.zones import offset, transition
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -33,6 +35,10 @@ _RANGES = (
 _ANY_DAY = datetime(2000, 1, 1)  # noqa: DTZ001  cronsim wants a start; only its parser is used
 _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(days=1)
+_TICK = timedelta(microseconds=1)
+_UNSETTLED = timedelta(
+    hours=26
+)  # around a change of clocks: no clock was ever put back by more than 24 hours
 _MONTHS_IN_CYCLE = 4800  # the calendar repeats every 400 years: a day not found in them does not exist
 
 
@@ -59,6 +65,37 @@ class Cron(Schedule):
 
     def _next(self, after: datetime) -> datetime | None:
         return next_instant(self.zone, self._first_wall, after, fixed=self._fixed)
+
+    def _count(self, after: datetime, until: datetime) -> int:
+        """By arithmetic where the clock stands still, step by step around a change of it."""
+        found = 0
+        while after < until:
+            change = transition(self.zone, after - _UNSETTLED, until)
+            calm = until if change is None else change.at - _TICK
+            if after < calm:
+                shift = offset(self.zone, after)
+                found += self._walls(after + shift, calm + shift)
+            if change is None:
+                break
+            restless, after = max(after, calm), min(until, change.at + _UNSETTLED)
+            found += super()._count(restless, after)
+        return found
+
+    def _walls(self, after: datetime, until: datetime) -> int:
+        """The number of wall times that the fields name in (after, until]."""
+        found, day = 0, after.date()
+        while day <= until.date():
+            if self._is_day(day):
+                before = self._so_far(after.time()) if day == after.date() else 0
+                found += self._so_far(until.time() if day == until.date() else time.max) - before
+            day += _DAY
+        return found
+
+    def _so_far(self, clock: time) -> int:
+        """How many times of a day come up to `clock`."""
+        hours = bisect_left(self._hours, clock.hour)
+        this_hour = bisect_right(self._minutes, clock.minute) if clock.hour in self._hours else 0
+        return hours * len(self._minutes) + this_hour
 
     def describe(self) -> str:
         """`Mondays to Fridays at 09:00`; the text itself when words would be longer than it."""

@@ -42,6 +42,10 @@ class Every(Schedule):
     def _next(self, after: datetime) -> datetime:
         return self._anchor + ((after - self._anchor) // self.interval + 1) * self.interval
 
+    def _count(self, after: datetime, until: datetime) -> int:
+        first, last = ((moment - self._anchor) // self.interval for moment in (after, until))
+        return max(0, last - first)
+
     def describe(self) -> str:
         """`every 90 minutes`, `every 2 days`, `every 1h30m10s`."""
         for unit, seconds in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):

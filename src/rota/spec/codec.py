@@ -12,6 +12,7 @@ from rota.model.job import (
     CatchUp,
     CatchUpMode,
     Concurrency,
+    Evidence,
     Job,
     Notify,
     OnError,
@@ -25,9 +26,22 @@ from rota.model.job import (
     Window,
 )
 
-# The line of a step is where it stands, not what it is: a comment above it makes no other job.
+# The line of a step (or of evidence) is where it stands, not what it is: a comment above it makes no other job.
 _LEFT_OUT = frozenset({"line"})
-_MODELS = (Job, Step, Trigger, Notify, OnError, CatchUp, Retry, ProcessLimits, Param, Concurrency, Window)
+_MODELS = (
+    Job,
+    Step,
+    Trigger,
+    Notify,
+    OnError,
+    CatchUp,
+    Retry,
+    Evidence,
+    ProcessLimits,
+    Param,
+    Concurrency,
+    Window,
+)
 
 
 def to_json(job: Job) -> str:
@@ -95,7 +109,7 @@ def _or_none(read: _Reader) -> _Reader:
     return lambda value: None if value is None else read(value)
 
 
-_retry = _reader(Retry)
+_retry = _reader(Retry, on=tuple, not_on=tuple)
 _limits = _or_none(_reader(ProcessLimits))
 _window = _or_none(_reader(Window, times=tuple))
 _notify = _each(_reader(Notify))
@@ -112,6 +126,8 @@ _job = _reader(
     window=_window,
     not_during=_window,
     retry=_retry,
+    retry_run=_retry,
+    success_if=_each(_reader(Evidence)),
     limits=_limits,
     params=_each(_reader(Param, choices=tuple)),
     concurrency=_or_none(_reader(Concurrency)),

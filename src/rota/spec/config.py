@@ -23,7 +23,7 @@ CONFIG_KEYS = (
     *("channels", "notify", "sources", "agent", "shutdown_grace", "max_failures"),
 )
 AGENT_KEYS = ("runner", "command", "model")
-SIZES = ("output", "excerpt", "value", "daemon_log")
+SIZES = ("output", "excerpt", "value", "logs", "state", "daemon_log")
 LIMIT_KEYS = ("runs", *SIZES, "keep_runs", "keep_days", "keep_ledger_days")
 _DAY = 86_400.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")

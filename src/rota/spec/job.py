@@ -9,7 +9,7 @@ from typing import Any
 
 from rota.model.ids import SLUG, slug
 from rota.model.job import Job, Overlap
-from rota.spec import later, lint, notify, policies, steps, triggers, values
+from rota.spec import evidence, later, lint, notify, policies, steps, triggers, values
 from rota.spec.catalog import Setting
 from rota.spec.later import warn_if_later
 from rota.spec.report import Fields, Place
@@ -35,11 +35,14 @@ JOB_KEYS = (
         "not_during",
         "timeout",
         "retry",
+        "retry_run",
+        "success_if",
         "limits",
         "params",
         "env",
         "concurrency",
         "max_active",
+        "max_failures",
         "priority",
         "steps",
         "output",
@@ -71,6 +74,7 @@ def read_job(data: Mapping[str, Any], place: Place, setting: Setting, origin: Or
     job = replace(job, timezone=timezone, triggers=triggers.read_triggers(fields, setting))
     if origin.hook and all(trigger.kind != "webhook" for trigger in job.triggers):
         job = replace(job, triggers=(*job.triggers, triggers.hook(origin.name or identity, place)))
+    proof = fields.take("success_if")
     output = fields.maybe("output", lambda said, at: steps.output(said, at, setting))
     if placed is None:
         placed = _one_step(fields, setting, origin)
@@ -79,6 +83,7 @@ def read_job(data: Mapping[str, Any], place: Place, setting: Setting, origin: Or
     if output is not None and placed:
         placed[-1] = _with_output(placed[-1], output, place)
     job = replace(job, steps=tuple(item.step for item in placed))
+    job = replace(job, success_if=evidence.read(proof, place / "success_if", job.steps))
     listed = data.get("steps")
     if not isinstance(listed, list) or len(placed) == len(listed):  # else their names are not all known
         lint.check(job, placed, place)
@@ -128,11 +133,13 @@ def _policies(
         not_during=fields.maybe("not_during", policies.window),
         timeout=fields.maybe("timeout", values.duration),
         retry=own_retry or retry or policies.ONCE,
+        retry_run=fields.maybe("retry_run", policies.retry) or policies.ONCE,
         limits=fields.maybe("limits", policies.limits),
         params=fields.read("params", policies.params, ()),
         env=fields.read("env", values.env, {}),
         concurrency=group,
         max_active=most,
+        max_failures=fields.maybe("max_failures", values.whole(0)),
         priority=fields.read("priority", values.whole(-1000, 1000), 0),
         notify=notify.read_notify(fields.take("notify"), place / "notify", setting),
         on_error=on_error,

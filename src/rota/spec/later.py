@@ -15,7 +15,6 @@ from rota.spec.words import listing
 
 # Key (for a value of a key: `key.value`; for a trigger: `on.kind`) -> what is said about it.
 LATER: Mapping[str, str] = {
-    "success_if": "`success_if` is read, but this version does not check it yet",
     "budget": "`budget` is read, but this version does not enforce it yet",
     "runs_on": "`runs_on` is read, but this version runs every job on this machine",
     "on.webhook": "the `webhook` trigger is read, but this version does not listen for it yet",
@@ -44,16 +43,6 @@ def read_later(fields: Fields) -> dict[str, Any]:
             found[key] = value
             warn_if_later(place, key)
     return found
-
-
-def _evidence(value: Any, place: Place) -> bool:
-    """A text, keys with values, or a list of them."""
-    items = value if isinstance(value, list) else [value]
-    wrong = next((item for item in items if not isinstance(item, str | Mapping) or not item), None)
-    if items and wrong is None:
-        return True
-    values.expected(place, "text, keys with values, or a list of them", value)
-    return False
 
 
 def _labels(value: Any, place: Place) -> bool:
@@ -88,7 +77,6 @@ def _amount(value: Any, place: Place) -> float | None:
 
 
 READERS: Mapping[str, Callable[[Any, Place], bool]] = {
-    "success_if": _evidence,
     "budget": _budget,
     "runs_on": _labels,
 }

@@ -83,6 +83,8 @@ def check(
         _report(error.errors(include_url=False), data, place, complete=complete, secret=secret)
     except RotaError as error:
         place.wrong(error)
+    except Exception as error:  # noqa: BLE001 # a stranger's model: it spoils its own job alone
+        place.error(f"its keys could not be checked: {type(error).__name__}: {error}")
 
 
 def _takes(names: Collection[str]) -> str | None:

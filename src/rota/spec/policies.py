@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from rota.model import failures
 from rota.model.errors import ScheduleError
+from rota.model.failures import ANY
 from rota.model.job import CatchUp, CatchUpMode, Concurrency, Param, ProcessLimits, Retry, Window
 from rota.schedule import read_span
 from rota.spec import values
 from rota.spec.report import Fields, Place
-from rota.spec.words import shown
+from rota.spec.words import did_you_mean, shown
 
-RETRY_KEYS = ("attempts", "backoff", "first", "max")
+RETRY_KEYS = ("attempts", "backoff", "first", "max", "on", "not_on")
 BACKOFFS = ("exponential", "fixed")
 MOST_ATTEMPTS = 100
 AGAIN = Retry(attempts=3)  # what `retry: true` means
@@ -52,7 +55,10 @@ def retry(value: Any, place: Place) -> Retry | None:
         backoff=fields.read("backoff", values.choice(BACKOFFS), AGAIN.backoff),
         first=fields.read("first", values.duration_or_none, AGAIN.first),
         max=fields.read("max", values.duration_or_none, AGAIN.max),
+        on=fields.read("on", _failures, ()),
+        not_on=fields.read("not_on", _failures, ()),
     )
+    _check_words(found, place)
     fields.refuse_rest(RETRY_KEYS)
     if found.max < found.first:
         if "max" in value:
@@ -60,8 +66,40 @@ def retry(value: Any, place: Place) -> Retry | None:
                 "`max` is shorter than `first`", "`max` is the longest wait between two attempts"
             )
         else:
-            return Retry(found.attempts, found.backoff, found.first, found.first)
-    return found
+            return replace(found, max=found.first)
+    return replace(found, on=() if ANY in found.on else found.on)
+
+
+def _failures(value: Any, place: Place) -> tuple[str, ...] | None:
+    """Exit codes, HTTP statuses and words: one, or a list of them."""
+    items = value if isinstance(value, list) else [value]
+    found = [_failure(item, place / i if items is value else place) for i, item in enumerate(items)]
+    if not items:
+        values.expected(place, "what is tried again, such as `timeout` or an exit code", value)
+    return tuple(word for word in found if word is not None)
+
+
+def _failure(value: Any, place: Place) -> str | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        number = values.whole(0, failures.HIGHEST_NUMBER)(value, place)
+        return None if number is None else str(number)
+    word = values.text(value, place)
+    if word is None:
+        return None
+    word = word.strip().lower()
+    if word in failures.PERMANENT:
+        place.warn(f"`{word}` is never tried again: another try cannot mend it")
+    elif not failures.is_known(word):
+        near = did_you_mean(word, [*failures.WORDS, ANY])
+        place.warn(f"rota knows no failure `{word}`; {near or 'see `Retry` in docs/job-file.md'}")
+    return word
+
+
+def _check_words(found: Retry, place: Place) -> None:
+    if ANY in found.not_on:
+        (place / "not_on").error("`any` leaves nothing to try again", "write `retry: false`")
+    for word in sorted({*found.on} & {*found.not_on} - {ANY}):
+        (place / "not_on").error(f"`{word}` is in `on` too", "take it out of one of them")
 
 
 def limits(value: Any, place: Place) -> ProcessLimits | None:

@@ -176,7 +176,6 @@ def _job(catalog: Catalog, variants: dict[str, list[Schema]]) -> Schema:
 def _job_fields(catalog: Catalog) -> Schema:
     """The keys of a job, in the words of people who look for one."""
     channels = ", ".join(catalog.channels)
-    spans: Schema = one_or_many({"type": ["string", "object"]})
     return {
         "id": about(
             {"type": ["string", "integer"]}, "What it is called in commands; the file's name unless said."
@@ -198,6 +197,7 @@ def _job_fields(catalog: Catalog) -> Schema:
         "jitter": ref("durationOrNone", "Spreads its starts over that time."),
         "timeout": ref("duration", "When an attempt of a step is ended; 5m unless said."),
         "retry": ref("retry", "Whether steps are tried again; not, unless said."),
+        "retry_run": ref("retry", "Whether the whole run is tried again when it failed; not, unless said."),
         "limits": ref("limits", "What the command of a step may take."),
         "params": {
             "anyOf": [
@@ -209,6 +209,7 @@ def _job_fields(catalog: Catalog) -> Schema:
         "env": ref("env", "Environment of its steps."),
         "concurrency": about(parts.concurrency(), "A group of jobs that share a limit."),
         "max_active": count(1, "How many of its runs may be active at once."),
+        "max_failures": count(0, "Failed runs in a row after which it is paused; 0: never."),
         "priority": count(-1000, "Which of several waiting runs starts first: the higher.", 1000),
         "steps": about(one_or_many(ref("step")), "What it does, in order."),
         "output": about(FILLED, f"Where the last step's output goes: a file, or a channel ({channels})."),
@@ -217,7 +218,7 @@ def _job_fields(catalog: Catalog) -> Schema:
         "on_recovery": ref("on_recovery", "Who is told when it works again."),
         "window": about(parts.window(), "When it may start."),
         "not_during": about(parts.window(), "When it may not start."),
-        "success_if": about(spans, "What proves that it worked."),
+        "success_if": about(parts.evidence(), "What proves that it worked."),
         "budget": about(parts.budget(), "What a run may cost."),
         "runs_on": about(one_or_many(FILLED), "Labels of the workers that may run it."),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rota.model.failures import HIGHEST_NUMBER, WORDS
 from rota.model.job import CatchUpMode, OnInterrupt
 from rota.spec import later, notify, policies, triggers
 from rota.spec.catalog import Catalog
@@ -87,6 +88,8 @@ def shared(catalog: Catalog) -> Schema:
 
 def _retry() -> Schema:
     most = policies.MOST_ATTEMPTS
+    number = {"type": "integer", "minimum": 0, "maximum": HIGHEST_NUMBER}
+    failed = one_or_many({"anyOf": [number, {"type": "string", "pattern": r"\S", "examples": [*WORDS]}]})
     fields = {
         "attempts": count(1, "How often it is tried in all; 3 unless said.", most),
         "backoff": {
@@ -95,6 +98,8 @@ def _retry() -> Schema:
         },
         "first": ref("durationOrNone", "The first wait; 10s unless said."),
         "max": ref("durationOrNone", "The longest wait; 10m unless said."),
+        "on": about(failed, "What is tried again: timeout, exit, 75, 503, 5xx; anything unless said."),
+        "not_on": about(failed, "What is not tried again."),
     }
     return {"anyOf": [BOOLEAN, count(1, "Attempts in all.", most), empty_too(mapping(fields))]}
 
@@ -197,6 +202,28 @@ def catch_up() -> Schema:
     modes: Schema = {"enum": [*CatchUpMode, True, False]}
     fields = {"mode": {"enum": list(CatchUpMode)}, "within": ref("duration")}
     return {"anyOf": [modes, empty_too(mapping(fields))]}
+
+
+def evidence() -> Schema:
+    """`success_if:` of a job."""
+    step = about(FILLED, "The step whose output is meant; the last one unless said.")
+    file = {
+        "file": about(FILLED, "A file that the run has to write: now/plan.md. A template."),
+        "min_size": about(SIZE, "How large it has to be; not empty unless said."),
+        "contains": about(FILLED, "A pattern (regular expression) that its text has to match."),
+    }
+    command = {
+        "command": about(FILLED, "A command that has to end with exit code 0. A template, as of `run`."),
+        "timeout": ref("duration", "How long it may take; 1m unless said."),
+    }
+    output = {"output": about(FILLED, "A pattern that the output has to match."), "step": step}
+    own: Schema = {"anyOf": [FILLED, {"type": "object"}]}
+    schema = {"schema": about(own, "A JSON Schema that the output has to meet, or its file."), "step": step}
+    kinds = [
+        empty_too(mapping(fields, kind))
+        for kind, fields in (("file", file), ("command", command), ("output", output), ("schema", schema))
+    ]
+    return one_or_many({"anyOf": [about(FILLED, "A file that the run has to write."), *kinds]})
 
 
 def window() -> Schema:

@@ -11,6 +11,7 @@ from typing import Any
 from rota.model.errors import RotaError
 from rota.model.ids import SLUG, slug
 from rota.model.job import Trigger
+from rota.model.run import RETRY
 from rota.schedule import parse
 from rota.spec import values
 from rota.spec.catalog import Setting
@@ -100,7 +101,9 @@ def _with_ids(drafts: list[_Draft]) -> tuple[Trigger, ...]:
             number += 1
             name = f"{draft.kind}-{number}"
         taken.add(name)
-        found.append(Trigger(name, draft.kind, draft.text, draft.anchor, draft.options))
+        found.append(
+            Trigger(name, draft.kind, draft.text, draft.anchor, draft.options, line=draft.place.line)
+        )
     return tuple(found)
 
 
@@ -245,6 +248,9 @@ _FREE = frozenset({"webhook", "files", "poll"})
 
 def _trigger_id(value: Any, place: Place) -> str | None:
     text = values.text(value, place)
+    if text == RETRY:
+        place.error(f"`{RETRY}` is what rota itself calls the runs of `retry_run`", "choose another id")
+        return None
     if text is None or ID.fullmatch(text):
         return text
     place.error(f"`{text}` is no id", "use letters, digits, `.`, `_` and `-`")

@@ -113,3 +113,21 @@ def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
     if refusal is not None:
         assert refusal.hint
         assert len(str(refusal).splitlines()) == 1
+
+
+@QUICK
+@given(
+    text=TEXTS,
+    zone=st.sampled_from(ZONES),
+    after=INSTANTS,
+    span=st.timedeltas(timedelta(0), timedelta(days=3)),
+)
+def test_counting_is_listing(text: str, zone: str, after: datetime, span: timedelta) -> None:
+    schedule = schedule_of(text, zone)
+    listed, moment = 0, schedule.next(after)
+    while moment is not None and moment.astimezone(UTC) <= after + span:
+        listed += 1
+        if listed > 2000:  # `every` seconds: what is asked here needs no thousands
+            reject()
+        moment = schedule.next(moment)
+    assert schedule.count(after, after + span) == listed

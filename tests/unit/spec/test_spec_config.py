@@ -11,7 +11,8 @@ from rota.spec import Catalog, parse_config
 FULL = """\
 name: mine
 timezone: Europe/London
-limits: {runs: 4, output: 10MB, excerpt: 8 KiB, value: 1000, daemon_log: 1.5mb, keep_runs: 50, keep_days: 4w}
+limits:
+  {runs: 4, output: 10MB, excerpt: 8 KiB, value: 1000, logs: 50MB, state: 1GB, daemon_log: 1.5mb, keep_runs: 50, keep_days: 4w}
 groups: {llm: 2}
 scripts: {folders: [scripts, tools]}
 env_allow: [GIT_*, EDITOR]
@@ -41,6 +42,8 @@ def test_everything_that_rota_yaml_says(catalog: Catalog) -> None:
             output=10_000_000,
             excerpt=8192,
             value=1000,
+            logs=50_000_000,
+            state=1_000_000_000,
             daemon_log=1_500_000,
             keep_runs=50,
             keep_days=28.0,

@@ -131,7 +131,7 @@ def test_on_recovery(job_of: Good, text: str, policy: OnError) -> None:
     assert job_of(f"{text}\nrun: x\n").on_recovery == policy
 
 
-@pytest.mark.parametrize("key", ["success_if", "runs_on"])
+@pytest.mark.parametrize("key", ["runs_on"])
 def test_keys_of_later_versions_are_kept_and_told(parse: Parse, key: str) -> None:
     (parsed,) = parse(f"run: x\n{key}: [a, b]\n").jobs
     assert parsed.job.extra == {key: ["a", "b"]}
