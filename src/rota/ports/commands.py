@@ -38,7 +38,9 @@ class CommandResult:
     def failure(self, ok_codes: Sequence[int] = (0,)) -> Failed | None:
         """The failure that this end means, if it means one."""
         if self.exit.limit is not None and self.exit.code not in ok_codes:
-            reason = Reason("limit", f"limit: {_overrun(self.exit.limit, self.limits or ProcessLimits())}")
+            reason = Reason(
+                "limit", f"limit: {overrun_words(self.exit.limit, self.limits or ProcessLimits())}"
+            )
             return Failed(reason, exit_code=self.exit.code, output=self.stdout)
         if self.exit.signal is not None or self.exit.code is None:
             return Failed(Reason("killed", f"ended by {_signal_name(self.exit.signal)}"), output=self.stdout)
@@ -68,12 +70,11 @@ async def run_command(
         raise StepError("the command is empty", permanent=True, hint="name a program")
     given = None if stdin is None else stdin.encode("utf-8", "replace")
     capture = Capture(ctx.config.limits.value, ctx.log)
-    limits = ctx.step.limits or ctx.job.limits
-    command = Command(tuple(argv), cwd or ctx.workspace, environment, given, limits)
+    command = Command(tuple(argv), cwd or ctx.workspace, environment, given, ctx.limits)
     end = await ctx.services.processes.run(command, capture)
     if not capture.complete:
         ctx.say(f"more than {ctx.config.limits.value} bytes were printed: later steps see the beginning only")
-    return CommandResult(end, capture.text(), capture.complete, capture.last_line(), limits)
+    return CommandResult(end, capture.text(), capture.complete, capture.last_line(), ctx.limits)
 
 
 class Capture:
@@ -154,7 +155,8 @@ def _check_passable(text: str) -> None:
         )
 
 
-def _overrun(limit: str, limits: ProcessLimits) -> str:
+def overrun_words(limit: str, limits: ProcessLimits) -> str:
+    """The cap that was run into (`memory` or `processes`), for people."""
     if limit == "memory":
         size = limits.memory or 0
         return f"out of memory ({size / 1e9:g} GB)" if size >= 1e9 else f"out of memory ({size / 1e6:g} MB)"

@@ -5,6 +5,45 @@ from __future__ import annotations
 import os
 import signal
 
+# Every point in the source, by test: the crash suite drives each of them, a new one without further ado.
+CRASH_POINTS = (
+    "scheduler.before_write",
+    "scheduler.after_write",
+    "scheduler.rewound",
+    "scheduler.start_called",
+    "dispatcher.claimed",
+    "dispatcher.taken_back",
+    "executor.before_step",
+    "executor.step_begun",
+    "executor.step_ran",
+    "executor.step_ended",
+    "executor.before_evidence",
+    "executor.before_finish",
+    "executor.finished",
+    "executor.released",
+    "plain.before_success",
+    "plain.succeeded",
+    "journal.step_settled",
+    "resume.step_recovered",
+    "resume.answer_taken",
+    "recovery.swept",
+    "recovery.taken_over",
+    "recovery.messages_reopened",
+    "notices.queued",
+    "outbox.claimed",
+    "outbox.sent",
+    "outbox.recorded",
+    "outbox.not_sent",
+    "outbox.returned",
+    "retention.logs_gone",
+    "retention.runs_gone",
+    "retention.done",
+    "commands.queued",
+    "commands.answered",
+    "store.before_commit",
+    "store.after_commit",
+)
+
 _ARMED = os.environ.get("ROTA_CRASH_AT", "")
 
 

@@ -23,12 +23,14 @@ def load_plugins(
         try:
             loaded = entry.load()
             kind = loaded() if isinstance(loaded, type) else loaded
+            missing = [name for name in needs if not hasattr(kind, name)]
         except (Exception, SystemExit) as error:  # noqa: BLE001 # whatever a stranger's module does on import
             problems.append(f"{origin} cannot be loaded: {type(error).__name__}: {error}")
             continue
-        missing = [name for name in needs if not hasattr(kind, name)]
         if missing:
             problems.append(f"{origin} has no {', '.join(missing)}")
+        elif not isinstance(kind.key, str):
+            problems.append(f"{origin} has a key that is no text: {kind.key!r}")
         elif kind.key in builtin or kind.key in found:
             problems.append(f"{origin} is ignored: there is a kind `{kind.key}` already")
         else:

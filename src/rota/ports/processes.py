@@ -44,6 +44,7 @@ class HostCall:
 
     `env` is set for the length of the call; `paths` come first on sys.path. `fresh`: files below
     these folders are user code, and a host that has imported an older version of one is replaced.
+    `limits`: what the host of this call alone may take, with all that the call starts.
     """
 
     target: str
@@ -52,6 +53,7 @@ class HostCall:
     cwd: Path | None = None
     paths: Sequence[Path] = ()
     fresh: Sequence[Path] = ()
+    limits: ProcessLimits | None = None
 
 
 class Processes(Protocol):
@@ -68,6 +70,10 @@ class Processes(Protocol):
 
     async def sweep(self, markers: Mapping[str, str]) -> int:
         """End every process of this user whose environment has all of `markers`; how many there were."""
+        ...
+
+    async def close(self) -> None:
+        """End what helps to start commands, and every command that still runs."""
         ...
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
-
-from pydantic import BaseModel
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from rota.model.config import WorkspaceConfig
-from rota.model.job import Job, Notify, OnInterrupt, Step
+from rota.model.job import Job, Notify, OnInterrupt, ProcessLimits, Step
 from rota.model.run import Reason, Run
+from rota.ports.batches import Batches
 from rota.ports.clock import Clock
-from rota.ports.processes import Hosts, Processes
+from rota.ports.processes import HostCall, Hosts, Processes
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,11 @@ class StepContext:
     log: Callable[[str, bytes], None]
     services: Services
 
+    @property
+    def limits(self) -> ProcessLimits | None:
+        """What the step's processes may take: its own caps, else the job's."""
+        return self.step.limits or self.job.limits
+
     def say(self, line: str) -> None:
         """A line of rota's own words in the attempt's log."""
         self.log("rota", f"{line}\n".encode())
@@ -93,6 +100,19 @@ class StepKind(Protocol):
 
     async def run(self, params: Any, ctx: StepContext) -> StepResult:
         """Do the work. A raised RotaError is a failure in its words; anything else a failure too."""
+        ...
+
+
+@runtime_checkable
+class HostedKind(StepKind, Protocol):
+    """A kind of step whose whole work is one call in a host: many of them can be made at a time."""
+
+    def call(self, params: Any, ctx: StepContext) -> HostCall:
+        """The call. Raises a RotaError as `run` does."""
+        ...
+
+    def done(self, returned: Any, limit: int) -> Done:
+        """What the function returned, as a result of at most `limit` bytes."""
         ...
 
 
@@ -186,3 +206,4 @@ class Services:
     channels: Mapping[str, ChannelKind]
     runners: Mapping[str, Runner]
     notify: Notifier
+    batches: Batches | None = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from rota.ports.bulk import BulkTable
 from rota.ports.tables import (
     ApprovalsTable,
     CursorsTable,
@@ -73,6 +74,11 @@ class Tx(Protocol):
         """Places in sources."""
         ...
 
+    @property
+    def bulk(self) -> BulkTable:
+        """The hot verbs over many runs."""
+        ...
+
 
 class Store(Protocol):
     """The state of one workspace."""
@@ -95,6 +101,14 @@ class Store(Protocol):
 
     def check(self) -> str | None:
         """What is damaged in the state, in one line; None when it is whole. Reads all of it."""
+        ...
+
+    def used(self) -> int:
+        """Bytes of the state that hold something, without those that were freed and wait for new rows."""
+        ...
+
+    async def shrink(self, spare: int) -> int:
+        """Give freed space back to the disk, in one short commit, but for `spare` bytes; how many bytes went."""
         ...
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from rota.model.instants import Micros
@@ -28,6 +28,14 @@ class JobsTable(Protocol):
 
     def definition(self, hash_: str) -> str | None:
         """The JSON definition of that hash, present or past."""
+        ...
+
+    def unused_definitions(self, limit: int) -> list[str]:
+        """Hashes of up to `limit` definitions that no job and no run refers to. Reads all of both."""
+        ...
+
+    def forget_definition(self, hash_: str) -> None:
+        """Delete a definition; a StoreError (`store_refused`) when it is referred to after all."""
         ...
 
     def set_error(self, job_id: str, error: str | None, now: Micros) -> None:
@@ -98,10 +106,18 @@ class LedgerTable(Protocol):
         """Change how the occurrence of a run ended (a queued run that was cancelled: skipped)."""
         ...
 
+    def amend(self, occurrence: Occurrence) -> bool:
+        """Give the row of (job, trigger, key) the outcome, reason and run of this one; False when it ran, or is not there."""
+        ...
+
     def of(
         self, job_id: str, *, limit: int = 50, around: Micros | None = None, outcome: Outcome | None = None
     ) -> list[Occurrence]:
         """Latest first; with `around`, those nearest to that instant, latest first."""
+        ...
+
+    def between(self, job_id: str, start: Micros, end: Micros) -> list[Occurrence]:
+        """Every row with a moment in [start, end), stretches that reach into it included, oldest first."""
         ...
 
     def count(self, job_id: str) -> Mapping[str, int]:
@@ -109,7 +125,11 @@ class LedgerTable(Protocol):
         ...
 
     def prune(self, job_id: str, older_than: Micros, limit: int) -> int:
-        """Delete up to `limit` occurrences that ended before that instant; how many."""
+        """Delete up to `limit` occurrences that ended before that instant, none of an active run; how many."""
+        ...
+
+    def reaching_back(self, older_than: Micros) -> list[str]:
+        """Ids of the jobs that have occurrences due before that instant."""
         ...
 
 
@@ -171,6 +191,10 @@ class RunsTable(Protocol):
         """Running runs (of that owner)."""
         ...
 
+    def running_count(self, owner: str) -> int:
+        """How many running runs that owner has."""
+        ...
+
     def release(
         self,
         run: Run,
@@ -180,20 +204,27 @@ class RunsTable(Protocol):
         state: RunState = RunState.QUEUED,
         not_before: Micros | None = None,
     ) -> None:
-        """Give the run of `run.token` back: to the queue, or to waiting (until `not_before`, or a person's answer)."""
+        """Give the run of `run.token` back: to the queue, or to waiting (until `not_before`, or a person's answer).
+
+        One whose end was asked for is among `to_end` from then on, whatever it is given back as.
+        """
         ...
 
     def finish(
         self, run: Run, state: RunState, reason: Reason, now: Micros, outputs: Mapping[str, Any]
     ) -> None:
-        """End the run of `run.token`."""
+        """End the run that is still as `run` says: in its state, under its token."""
         ...
 
-    def request_cancel(self, run_id: str, now: Micros) -> RunState | None:
-        """Ask for an end: queued and waiting runs end at once, a running one is told.
+    def request_cancel(self, run_id: str, reason: Reason) -> RunState | None:
+        """Ask for an end, for a reason that the run shows from now on; the state before (None: no such run).
 
-        The state before; None: no such run.
+        Who executes it ends it; a queued or waiting one starts no more, and is among `to_end`.
         """
+        ...
+
+    def to_end(self) -> list[Run]:
+        """Runs whose end was asked for and that nobody executes, oldest first."""
         ...
 
     def cancel_requests(self, owner: str) -> list[str]:
@@ -205,7 +236,7 @@ class RunsTable(Protocol):
         ...
 
     def put_step(self, run: Run, step: StepRun) -> None:
-        """Insert or replace a step of the run of `run.token`."""
+        """Insert or replace a step of the run that is still as `run` says: in its state, under its token."""
         ...
 
     def attempts(self, run_id: str, step_id: str | None = None) -> list[Attempt]:
@@ -213,23 +244,39 @@ class RunsTable(Protocol):
         ...
 
     def put_attempt(self, run: Run, attempt: Attempt) -> None:
-        """Insert or replace by (step, number), for the run of `run.token`."""
+        """Insert or replace by (step, number), for the run that is still as `run` says."""
         ...
 
     def answer_step(self, run_id: str, step: StepRun, now: Micros) -> bool:
         """Give a waiting run's waiting step its result and queue the run again; False when it does not wait."""
         ...
 
-    def failures_in_a_row(self, job_id: str) -> int:
-        """Finished runs of the job, latest first, that failed before one that succeeded."""
+    def failures_in_a_row(self, job_id: str, *, since: Micros = 0) -> int:
+        """Runs of the job that failed after the latest one that succeeded; of those queued at `since` or later."""
         ...
 
     def previous(self, job_id: str, before: str) -> Run | None:
         """The latest run of the job, other than `before`, that succeeded or failed."""
         ...
 
-    def prune(self, job_id: str, keep: int, older_than: Micros, limit: int) -> list[str]:
-        """Delete up to `limit` finished runs beyond the newest `keep` or older than that; their ids."""
+    def lengths(self, job_id: str, limit: int) -> list[Micros]:
+        """How long the latest runs of the job that succeeded took, latest first."""
+        ...
+
+    def outdated(self, job_id: str, keep: int, older_than: Micros, limit: int) -> list[str]:
+        """Ids of up to `limit` finished runs beyond the newest `keep` or older than that, oldest first."""
+        ...
+
+    def oldest(self, older_than: Micros, limit: int) -> list[str]:
+        """Ids of up to `limit` finished runs queued before that, oldest first; never the newest one of a job."""
+        ...
+
+    def owners_of_logs(self, run_ids: Sequence[str]) -> Mapping[str, tuple[str, bool]]:
+        """Job id of each run that is in the state, and whether it is finished."""
+        ...
+
+    def prune(self, run_ids: Sequence[str]) -> None:
+        """Delete finished runs with their journals."""
         ...
 
 
@@ -338,6 +385,10 @@ class CursorsTable(Protocol):
 
     def get(self, name: str) -> Any:
         """None when there is none."""
+        ...
+
+    def get_many(self, names: Collection[str]) -> Mapping[str, Any]:
+        """Those that there are, by name."""
         ...
 
     def put(self, name: str, value: Any, now: Micros) -> None:

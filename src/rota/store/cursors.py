@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
-
-from sqlalchemy import select
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
 
 from rota.model.instants import Micros
-from rota.store.schema import cursors
-from rota.store.sql import Session, Statement, here, param, upsert
+from rota.store.sql import Session
+from rota.store.statements import queries
 
-_GET = Statement(lambda: select(cursors.c.value).where(here(cursors), cursors.c.name == param("name")))
-_PUT = Statement(lambda: upsert(cursors))
+if TYPE_CHECKING:
+    from rota.store import cursor_queries as q
+else:
+    q = queries("cursor_queries")
 
 
 class Cursors:
@@ -23,9 +24,14 @@ class Cursors:
 
     def get(self, name: str) -> Any:
         """The JSON value; None when there is none."""
-        text = self._session.value(_GET, name=name)
+        text = self._session.value(q.GET, name=name)
         return None if text is None else json.loads(text)
+
+    def get_many(self, names: Collection[str]) -> dict[str, Any]:
+        """Those that there are, by name."""
+        rows = self._session.all(q.GET_MANY, names=json.dumps(list(names)))
+        return {name: json.loads(text) for name, text in rows}
 
     def put(self, name: str, value: Any, now: Micros) -> None:
         """Insert or replace."""
-        self._session.change(_PUT, name=name, value=json.dumps(value), updated_at=now)
+        self._session.change(q.PUT, name=name, value=json.dumps(value), updated_at=now)

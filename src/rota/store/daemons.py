@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from typing import TYPE_CHECKING
 
 from rota.model.instants import Micros
 from rota.model.ledger import DaemonRecord
-from rota.store.schema import daemons
-from rota.store.sql import Session, Statement, columns, here, param, upsert
+from rota.store.sql import Session
+from rota.store.statements import queries
 
-_d = daemons.c
-_PUT = Statement(lambda: upsert(daemons))
-_SEEN = Statement(
-    lambda: update(daemons).where(here(daemons), _d.id == param("daemon_id")).values(seen_at=param("now"))
-)
-_RECENT = Statement(
-    lambda: (
-        select(*columns(daemons))
-        .where(here(daemons))
-        .order_by(_d.started_at.desc(), _d.id.desc())
-        .limit(param("limit"))
-    )
-)
+if TYPE_CHECKING:
+    from rota.store import daemon_queries as q
+else:
+    q = queries("daemon_queries")
 
 
 class Daemons:
@@ -33,7 +24,7 @@ class Daemons:
     def put(self, record: DaemonRecord) -> None:
         """Insert or replace by id."""
         self._session.change(
-            _PUT,
+            q.PUT,
             id=record.id,
             pid=record.pid,
             host=record.host,
@@ -44,8 +35,8 @@ class Daemons:
 
     def seen(self, daemon_id: str, now: Micros) -> None:
         """It is alive."""
-        self._session.change(_SEEN, daemon_id=daemon_id, now=now)
+        self._session.change(q.SEEN, daemon_id=daemon_id, now=now)
 
     def recent(self, limit: int = 20) -> list[DaemonRecord]:
         """Latest start first."""
-        return [DaemonRecord(*row) for row in self._session.all(_RECENT, limit=limit)]
+        return [DaemonRecord(*row) for row in self._session.all(q.RECENT, limit=limit)]

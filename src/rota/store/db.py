@@ -14,6 +14,11 @@ from pathlib import Path
 from rota.model.errors import StoreError
 
 _OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
+PAGES_AT_ONCE = 200  # given back in one commit: a moment's work
+OURS = frozenset({"alembic_version", "occurrences"})  # tables by which a state file is known
+# Pages (of 4 KB) of the log after which a commit also moves them into the file: eight times SQLite's own, since
+# under load that would be every few commits.
+_CHECKPOINT = 8000
 _WAL_LIMIT = 64 * 1024 * 1024  # bytes that the log keeps after a burst
 
 
@@ -72,18 +77,35 @@ class Database:
             raise store_error(error, self.path) from error
         try:
             if not self.read_only:
+                if self.path.stat().st_size == 0:  # it takes effect before there is a first page only
+                    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
                 self._enable_wal(connection)
             connection.execute("PRAGMA synchronous=FULL")
+            connection.execute(
+                "PRAGMA fullfsync=ON"
+            )  # macOS: else a disk's own cache may lose what was committed
             connection.execute("PRAGMA foreign_keys=ON")
             connection.execute(f"PRAGMA journal_size_limit={_WAL_LIMIT}")
+            connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT}")
             if not write:
                 connection.execute("PRAGMA query_only=ON")
         except sqlite3.Error as error:
             connection.close()
             raise store_error(error, self.path) from error
+        except StoreError:
+            connection.close()
+            raise
         return connection
 
     def _enable_wal(self, connection: sqlite3.Connection) -> None:
+        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+        if mode == "wal":
+            return
+        names = {
+            name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        }
+        if names and not names >= OURS:  # setting the mode would be to write to it
+            raise not_ours(self.path)
         # SQLite does not wait for a lock here, so two processes that open a new file have to.
         deadline = time.monotonic() + self.busy_timeout
         while True:
@@ -97,6 +119,16 @@ class Database:
                 return
 
 
+def not_ours(path: Path) -> StoreError:
+    """The file is a whole database, and somebody else's."""
+    return StoreError(
+        f"{path} is a database of something other than rota",
+        hint="move it away, or put a backup in its place",
+        code="store_not_a_database",
+        permanent=True,
+    )
+
+
 def damage(connection: sqlite3.Connection) -> str | None:
     """The first thing that is wrong with the file; None when it is whole."""
     (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
@@ -106,6 +138,30 @@ def damage(connection: sqlite3.Connection) -> str | None:
     return (
         None if broken is None else f"a row of {broken[0]} refers to a row of {broken[2]} that is not there"
     )
+
+
+def used(connection: sqlite3.Connection) -> int:
+    """Bytes of the pages that hold something."""
+    return (_number(connection, "page_count") - _number(connection, "freelist_count")) * _number(
+        connection, "page_size"
+    )
+
+
+def shrink(connection: sqlite3.Connection, spare: int) -> int:
+    """Take up to PAGES_AT_ONCE free pages from the file, but for `spare` bytes of them; how many bytes went.
+
+    Part of a transaction. A file from before there was such a thing stays as long as it is, and fills again.
+    """
+    size, before = _number(connection, "page_size"), _number(connection, "freelist_count")
+    for _ in range(min(PAGES_AT_ONCE, before - spare // size)):
+        # One page to a call, whatever number is asked for: the driver stops after the first step.
+        connection.execute("PRAGMA incremental_vacuum(1)")
+    return (before - _number(connection, "freelist_count")) * size
+
+
+def _number(connection: sqlite3.Connection, pragma: str) -> int:
+    (found,) = connection.execute(f"PRAGMA {pragma}").fetchone()
+    return int(found)
 
 
 # SQLite's primary result code -> (our code, what is wrong, what to do, whether it is permanent)

@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, delete, insert, select
+from typing import TYPE_CHECKING
 
 from rota.model.instants import Micros
 from rota.model.ledger import Event
-from rota.store.schema import events
-from rota.store.sql import Row, Session, Statement, from_json, here, param, to_json
+from rota.store.sql import Row, Session, from_json, to_json
+from rota.store.statements import queries
 
-_e = events.c
-_APPEND = Statement(
-    lambda: (
-        insert(events)
-        .values({column.name: bindparam(column.name) for column in _e if column is not _e.id})
-        .returning(_e.id)
-    )
-)
-# By the primary key: what is after an id is the end of the table.
-_AFTER = (
-    select(_e.kind, _e.at, _e.job_id, _e.run_id, _e.data, _e.id)
-    .where(here(events), _e.id > param("after"))
-    .order_by(_e.id)
-    .limit(param("limit"))
-)
-AFTER = Statement(lambda: _AFTER)
-AFTER_OF_JOB = Statement(lambda: _AFTER.where(_e.job_id == param("job_id")))
-_PRUNE = Statement(
-    lambda: delete(events).where(
-        here(events),
-        _e.at < param("older_than"),
-        _e.id.in_(select(_e.id).where(here(events)).order_by(_e.id).limit(param("limit"))),
-    )
-)
+if TYPE_CHECKING:
+    from rota.store import event_queries as q
+else:
+    q = queries("event_queries")
 
 
 class Events:
@@ -45,7 +25,7 @@ class Events:
         """Its id, which grows."""
         return int(
             self._session.value(
-                _APPEND,
+                q.APPEND,
                 kind=event.kind,
                 at=event.at,
                 job_id=event.job_id,
@@ -57,14 +37,14 @@ class Events:
     def after(self, event_id: int, limit: int = 100, *, job_id: str | None = None) -> list[Event]:
         """Those after an id, oldest first."""
         if job_id is None:
-            rows = self._session.all(AFTER, after=event_id, limit=limit)
+            rows = self._session.all(q.AFTER, after=event_id, limit=limit)
         else:
-            rows = self._session.all(AFTER_OF_JOB, after=event_id, job_id=job_id, limit=limit)
+            rows = self._session.all(q.AFTER_OF_JOB, after=event_id, job_id=job_id, limit=limit)
         return [_event(row) for row in rows]
 
     def prune(self, older_than: Micros, limit: int) -> int:
         """Delete up to `limit` of the first events, as far as they are older than that; how many."""
-        return self._session.change(_PRUNE, older_than=older_than, limit=limit)
+        return self._session.change(q.PRUNE, older_than=older_than, limit=limit)
 
 
 def _event(row: Row) -> Event:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import cast
 
 from rota.model.errors import StoreError
-from rota.store.db import Database, store_error
+from rota.store.backup import keep_copy
+from rota.store.db import OURS, Database, not_ours, store_error
 
+SCRIPTS = f"{__package__}:migrations"
 HEAD = "0001"  # revisions are numbers of four digits, so that newer and older can be told apart
 
 
@@ -38,7 +41,10 @@ def ensure_head(database: Database, connection: sqlite3.Connection) -> None:
 
 
 def upgrade(database: Database) -> None:
-    """Run the missing migrations in one transaction; a second process waits, then finds nothing to do."""
+    """Run the missing migrations in one transaction; a second process waits, then finds nothing to do.
+
+    A state that has anything in it is copied first (`backup.keep_copy`).
+    """
     from alembic import command
     from alembic.config import Config
     from sqlalchemy import create_engine
@@ -46,7 +52,7 @@ def upgrade(database: Database) -> None:
     from sqlalchemy.pool import NullPool
 
     config = Config()
-    config.set_main_option("script_location", f"{__package__}:migrations")
+    config.set_main_option("script_location", SCRIPTS)
     engine = create_engine("sqlite://", creator=lambda: database.connect(write=True), poolclass=NullPool)
     try:
         with engine.connect() as connection:
@@ -54,9 +60,12 @@ def upgrade(database: Database) -> None:
             # or prevent; the check before the commit makes up for it.
             connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-            driver = connection.connection.driver_connection
-            if isinstance(driver, sqlite3.Connection) and _revision(driver, database.path) == HEAD:
+            driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+            found = _revision(driver, database.path)
+            if found == HEAD:
                 return
+            if found is not None:
+                keep_copy(database, HEAD)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
@@ -77,14 +86,9 @@ def _revision(connection: sqlite3.Connection, path: Path) -> str | None:
         }
         if not tables:
             return None
-        if {"alembic_version", "occurrences"} <= tables:
+        if tables >= OURS:
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
             return None if row is None else str(row[0])
     except sqlite3.Error as error:
         raise store_error(error, path) from error
-    raise StoreError(
-        f"{path} is a database of something other than rota",
-        hint="move it away, or put a backup in its place",
-        code="store_not_a_database",
-        permanent=True,
-    )
+    raise not_ours(path)

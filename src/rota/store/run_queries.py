@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Select, and_, delete, false, func, null, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    delete,
+    exists,
+    func,
+    null,
+    or_,
+    select,
+    update,
+)
 
-from rota.model.instants import Micros
-from rota.model.run import FINAL, RunState
+from rota.model.run import FINAL, RETRY, RunState
+from rota.store.core import columns, constant, constants, here, insert, param, statement
 from rota.store.schema import jobs, runs
-from rota.store.sql import Row, Statement, columns, constant, constants, here, insert, param
+from rota.store.sql import Row
 
 _r = runs.c
 _OF_ID = _r.id == param("run_id")
@@ -22,27 +33,36 @@ _IS_WAITING = _r.state == constant(RunState.WAITING)
 _IS_ACTIVE = _r.state.in_(constants(RunState.QUEUED, RunState.RUNNING, RunState.WAITING))
 _IS_FINAL = _r.state.in_(constants(*sorted(FINAL)))
 _IS_HELD = and_(_OF_ID, _IS_RUNNING, _r.token == param("held"))
+_IS_WANTED = _r.cancel_requested == constant(0)
 _NEWEST_FIRST = (_r.queued_at.desc(), _r.id.desc())
 _SET_REASON = {"reason_code": param("code"), "reason_text": param("text")}
+# What a run waits for that nobody executes and whose end was asked for: nothing that could come later.
+_AT_ONCE = constant(0)
+
+
+def _if_wanted(value: ColumnElement[Any], else_: ColumnElement[Any]) -> ColumnElement[Any]:
+    """What a column becomes, and what instead where the run's end was asked for."""
+    return case((_IS_WANTED, value), else_=else_)
+
 
 _SELECT: Select[Row] = select(*columns(runs)).where(here(runs))
 
-ADD = Statement(lambda: insert(runs))
-GET = Statement(lambda: _SELECT.where(_OF_ID))
-STATE = Statement(lambda: select(_r.state).where(here(runs), _OF_ID))
+ADD = statement(lambda: insert(runs))
+GET = statement(lambda: _SELECT.where(_OF_ID))
+STATE = statement(lambda: select(_r.state).where(here(runs), _OF_ID))
 # Not ordered or grouped here: SQLite would walk all of a bigger index to spare itself the sorting.
-ACTIVE = Statement(lambda: _SELECT.where(_OF_JOB, _IS_ACTIVE))
-QUEUED = Statement(
+ACTIVE = statement(lambda: _SELECT.where(_OF_JOB, _IS_ACTIVE))
+QUEUED = statement(
     lambda: _SELECT.where(_IS_QUEUED).order_by(_r.priority.desc(), _r.queued_at, _r.id).limit(param("limit"))
 )
-AWAKE = Statement(
+AWAKE = statement(
     lambda: (
-        _SELECT.where(_IS_WAITING, _r.not_before <= param("now"))
+        _SELECT.where(_IS_WAITING, _r.not_before <= param("now"), _IS_WANTED)
         .order_by(_r.priority.desc(), _r.queued_at, _r.id)
         .limit(param("limit"))
     )
 )
-NEXT_WAKE = Statement(
+NEXT_WAKE = statement(
     lambda: (
         select(_r.not_before)
         .where(here(runs), _IS_WAITING, _r.not_before.is_not(None))
@@ -50,17 +70,22 @@ NEXT_WAKE = Statement(
         .limit(constant(1))
     )
 )
-RUNNING = Statement(lambda: _SELECT.where(_IS_RUNNING))
-RUNNING_OF = Statement(lambda: _SELECT.where(_IS_RUNNING, _OF_OWNER))
-RUNNING_GROUPS = Statement(lambda: select(_r.job_id, _r.concurrency_group).where(here(runs), _IS_RUNNING))
-CANCEL_REQUESTS = Statement(
+RUNNING = statement(lambda: _SELECT.where(_IS_RUNNING))
+RUNNING_OF = statement(lambda: _SELECT.where(_IS_RUNNING, _OF_OWNER))
+RUNNING_COUNT = statement(lambda: select(func.count()).where(here(runs), _IS_RUNNING, _OF_OWNER))
+RUNNING_GROUPS = statement(lambda: select(_r.job_id, _r.concurrency_group).where(here(runs), _IS_RUNNING))
+CANCEL_REQUESTS = statement(
     lambda: select(_r.id).where(here(runs), _IS_RUNNING, _OF_OWNER, _r.cancel_requested == constant(1))
 )
 
-CLAIM = Statement(
+CLAIM = statement(
     lambda: (
         update(runs)
-        .where(here(runs), _OF_ID, or_(_IS_QUEUED, and_(_IS_WAITING, _r.not_before <= param("now"))))
+        .where(
+            here(runs),
+            _OF_ID,
+            or_(_IS_QUEUED, and_(_IS_WAITING, _r.not_before <= param("now"), _IS_WANTED)),
+        )
         .values(
             state=constant(RunState.RUNNING),
             token=_r.token + constant(1),
@@ -73,55 +98,56 @@ CLAIM = Statement(
         .returning(*columns(runs))
     )
 )
-RENEW = Statement(
+RENEW = statement(
     lambda: update(runs).where(here(runs), _IS_RUNNING, _OF_OWNER).values(lease_until=param("until"))
 )
-RELEASE = Statement(
+RELEASE = statement(
     lambda: (
         update(runs)
         .where(here(runs), _IS_HELD)
         .values(
-            state=param("new_state"),
+            state=_if_wanted(param("new_state"), constant(RunState.WAITING)),
             owner=null(),
             lease_until=null(),
-            not_before=param("wake_at"),
-            **_SET_REASON,
+            not_before=_if_wanted(param("wake_at"), _AT_ONCE),
+            reason_code=_if_wanted(param("code"), _r.reason_code),
+            reason_text=_if_wanted(param("text"), _r.reason_text),
         )
     )
 )
-FINISH = Statement(
+FINISH = statement(
     lambda: (
         update(runs)
-        .where(here(runs), _IS_HELD)
+        .where(here(runs), _OF_ID, _r.state == param("held_as"), _r.token == param("held"))
         .values(
             state=param("new_state"),
             lease_until=null(),
+            not_before=null(),
             finished_at=param("now"),
             outputs=param("values"),
             **_SET_REASON,
         )
     )
 )
-TELL_TO_CANCEL = Statement(
-    lambda: update(runs).where(here(runs), _OF_ID).values(cancel_requested=constant(1))
-)
-CANCEL = Statement(
+REQUEST_CANCEL = statement(
     lambda: (
         update(runs)
-        .where(here(runs), _OF_ID, _r.state == param("before"))
+        .where(here(runs), _OF_ID, _IS_ACTIVE, _IS_WANTED)
         .values(
-            state=constant(RunState.CANCELLED),
+            state=case((_IS_RUNNING, _r.state), else_=constant(RunState.WAITING)),
+            not_before=case((_IS_RUNNING, null()), else_=_AT_ONCE),
             cancel_requested=constant(1),
-            not_before=null(),
-            finished_at=param("now"),
             **_SET_REASON,
         )
     )
 )
-REQUEUE = Statement(
+TO_END = statement(
+    lambda: _SELECT.where(_IS_WAITING, _r.not_before <= _AT_ONCE, _r.cancel_requested == constant(1))
+)
+REQUEUE = statement(
     lambda: (
         update(runs)
-        .where(here(runs), _OF_ID, _IS_WAITING)
+        .where(here(runs), _OF_ID, _IS_WAITING, _IS_WANTED)
         .values(state=constant(RunState.QUEUED), not_before=null(), **_SET_REASON)
     )
 )
@@ -134,7 +160,7 @@ _LATEST_ID = (
     .correlate(jobs)
     .scalar_subquery()
 )
-LATEST = Statement(lambda: _SELECT.where(_r.id.in_(select(_LATEST_ID).where(here(jobs)))))
+LATEST = statement(lambda: _SELECT.where(_r.id.in_(select(_LATEST_ID).where(here(jobs)))))
 
 _since_success = runs.alias("succeeded_runs")
 _LAST_SUCCESS = (
@@ -146,21 +172,31 @@ _LAST_SUCCESS = (
     )
     .scalar_subquery()
 )
-FAILURES_IN_A_ROW = Statement(
+FAILURES_IN_A_ROW = statement(
     lambda: select(func.count()).where(
         here(runs),
         _OF_JOB,
         _r.state == constant(RunState.FAILED),
+        _r.trigger_id != constant(RETRY),  # all attempts at one occurrence are one failure
         _r.queued_at > func.coalesce(_LAST_SUCCESS, constant(-1)),
+        _r.queued_at >= param("since"),
     )
 )
-PREVIOUS = Statement(
+PREVIOUS = statement(
     lambda: (
         _SELECT.where(
             _OF_JOB, _r.id != param("before"), _r.state.in_(constants(RunState.SUCCEEDED, RunState.FAILED))
         )
         .order_by(*_NEWEST_FIRST)
         .limit(constant(1))
+    )
+)
+LENGTHS = statement(
+    lambda: (
+        select(_r.finished_at - _r.started_at)
+        .where(here(runs), _OF_JOB, _r.state == constant(RunState.SUCCEEDED))
+        .order_by(*_NEWEST_FIRST)
+        .limit(param("limit"))
     )
 )
 
@@ -174,7 +210,7 @@ _ranked = (
     .where(here(runs), _OF_JOB, _IS_FINAL)
     .subquery("ranked")
 )
-TO_PRUNE = Statement(
+OUTDATED = statement(
     lambda: (
         select(_ranked.c.id)
         .where(or_(_ranked.c.place > param("keep"), _ranked.c.finished_at < param("older_than")))
@@ -182,23 +218,50 @@ TO_PRUNE = Statement(
         .limit(param("limit"))
     )
 )
-DELETE = Statement(lambda: delete(runs).where(here(runs), _OF_ID))
+_newer = runs.alias("newer")
+OLDEST = statement(
+    lambda: (
+        select(_r.id)
+        .where(
+            here(runs),
+            _IS_FINAL,
+            _r.queued_at < param("older_than"),
+            exists().where(
+                _newer.c.workspace_id == param("workspace_id"),
+                _newer.c.job_id == _r.job_id,
+                _newer.c.queued_at > _r.queued_at,
+                _newer.c.state.in_(constants(*sorted(FINAL))),
+            ),
+        )
+        .order_by(_r.queued_at, _r.id)
+        .limit(param("limit"))
+    )
+)
+JOB_AND_STATE = statement(lambda: select(_r.job_id, _r.state).where(here(runs), _OF_ID))
+DELETE = statement(lambda: delete(runs).where(here(runs), _OF_ID, _IS_FINAL))
 
-
-def find(text: str) -> Statement:
-    """The runs whose id starts or ends with `text`, the latest 10."""
-    matches = or_(_r.id.startswith(text, autoescape=True), _r.id.endswith(text, autoescape=True))
-    return Statement(lambda: _SELECT.where(matches).order_by(*_NEWEST_FIRST).limit(constant(10)))
-
-
-def recent(job_id: str | None, states: Iterable[RunState] | None, since: Micros | None) -> Statement:
-    """The latest runs that meet every condition that is given."""
-    statement: Select[Any] = _SELECT
-    if job_id is not None:
-        statement = statement.where(_r.job_id == job_id)
-    if states is not None:
-        names = constants(*states)
-        statement = statement.where(_r.state.in_(names) if names else false())
-    if since is not None:
-        statement = statement.where(_r.queued_at >= since)
-    return Statement(lambda: statement.order_by(*_NEWEST_FIRST).limit(param("limit")))
+FIND = statement(
+    lambda: (
+        _SELECT.where(or_(_r.id.like(param("beginning"), escape="/"), _r.id.like(param("end"), escape="/")))
+        .order_by(*_NEWEST_FIRST)
+        .limit(constant(10))
+    )
+)
+_SINCE = _r.queued_at >= param("since")
+_STATES = func.json_each(param("states")).table_valued("value", name="states")
+_IS_IN_STATES = _r.state.in_(select(_STATES.c.value))
+_RECENT = _SELECT.where(_SINCE).order_by(*_NEWEST_FIRST).limit(param("limit"))
+RECENT = statement(lambda: _RECENT)
+RECENT_IN = statement(lambda: _RECENT.where(_IS_IN_STATES))
+RECENT_OF = statement(lambda: _RECENT.where(_OF_JOB))
+RECENT_OF_IN = statement(lambda: _RECENT.where(_OF_JOB, _IS_IN_STATES))
+# Of the runs that have not ended, which are few. As a sum, the time is nothing to walk an index by,
+# through all that has ended.
+_queued_at = _r.queued_at + constant(0)
+RECENT_ACTIVE_IN = statement(
+    lambda: (
+        _SELECT.where(_IS_ACTIVE, _queued_at >= param("since"), _IS_IN_STATES)
+        .order_by(_queued_at.desc(), _r.id.desc())
+        .limit(param("limit"))
+    )
+)

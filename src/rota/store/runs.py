@@ -7,15 +7,22 @@ Whoever executes a run holds its token. Each change by the holder names the toke
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rota.model.errors import ConflictError, LostClaimError
 from rota.model.instants import Micros
-from rota.model.run import FINAL, TRANSITIONS, Attempt, Reason, Run, RunState, StepRun
-from rota.store import run_queries as q
-from rota.store.sql import Row, Session, from_json, to_json
+from rota.model.run import ACTIVE, FINAL, TRANSITIONS, Attempt, Reason, Run, RunState, StepRun
+from rota.store.sql import Row, Session, from_json, list_to_json, to_json
+from rota.store.statements import queries
 from rota.store.steps import Steps
+
+if TYPE_CHECKING:
+    from rota.store import run_queries as q
+else:
+    q = queries("run_queries")
+
+_EVER = -(2**63)  # before every instant
 
 
 class Runs:
@@ -40,7 +47,8 @@ class Runs:
 
     def find(self, text: str) -> list[Run]:
         """Runs whose id starts or ends with `text`, latest first, at most 10."""
-        return _runs(self._session.all(q.find(text)))
+        literally = text.replace("/", "//").replace("%", "/%").replace("_", "/_")
+        return _runs(self._session.all(q.FIND, beginning=f"{literally}%", end=f"%{literally}"))
 
     def recent(
         self,
@@ -51,7 +59,17 @@ class Runs:
         since: Micros | None = None,
     ) -> list[Run]:
         """Latest first by `queued_at`."""
-        return _runs(self._session.all(q.recent(job_id, states, since), limit=limit))
+        values: dict[str, Any] = {"limit": limit, "since": _EVER if since is None else since}
+        if job_id is not None:
+            values["job_id"] = job_id
+        if states is None:
+            statement = q.RECENT if job_id is None else q.RECENT_OF
+        else:
+            wanted = frozenset(states)
+            values["states"] = list_to_json(sorted(wanted))
+            few = q.RECENT_ACTIVE_IN if wanted <= ACTIVE else q.RECENT_IN
+            statement = few if job_id is None else q.RECENT_OF_IN
+        return _runs(self._session.all(statement, **values))
 
     def latest(self) -> Mapping[str, Run]:
         """The latest run of every job, by job id."""
@@ -102,6 +120,10 @@ class Runs:
             return _oldest_first(self._session.all(q.RUNNING))
         return _oldest_first(self._session.all(q.RUNNING_OF, of_owner=owner))
 
+    def running_count(self, owner: str) -> int:
+        """How many running runs that owner has."""
+        return int(self._session.value(q.RUNNING_COUNT, of_owner=owner))
+
     def release(
         self,
         run: Run,
@@ -111,7 +133,7 @@ class Runs:
         state: RunState = RunState.QUEUED,
         not_before: Micros | None = None,
     ) -> None:
-        """Give the run of `run.token` back, to the queue or to waiting."""
+        """Give the run of `run.token` back: to the queue, to waiting, or to its end, if that was asked for."""
         _check(run, state, TRANSITIONS[RunState.RUNNING] - FINAL - {RunState.RUNNING})
         released = self._session.change(
             q.RELEASE,
@@ -127,12 +149,13 @@ class Runs:
     def finish(
         self, run: Run, state: RunState, reason: Reason, now: Micros, outputs: Mapping[str, Any]
     ) -> None:
-        """End the run of `run.token`."""
-        _check(run, state, FINAL)
+        """End the run that is still as `run` says: in its state, under its token."""
+        _check(run, state, TRANSITIONS[run.state] & FINAL)
         finished = self._session.change(
             q.FINISH,
             run_id=run.id,
             held=run.token,
+            held_as=run.state,
             new_state=state,
             code=reason.code,
             text=reason.text,
@@ -141,22 +164,20 @@ class Runs:
         )
         _held(run, finished)
 
-    def request_cancel(self, run_id: str, now: Micros) -> RunState | None:
-        """Ask for an end: queued and waiting runs end at once, a running one is told.
+    def request_cancel(self, run_id: str, reason: Reason) -> RunState | None:
+        """Ask for an end, for a reason that the run shows from now on; the state before (None: no such run).
 
-        The state before; None: no such run.
+        A queued or waiting one waits for its end from then on: see `to_end`.
         """
         state = self._session.value(q.STATE, run_id=run_id)
         if state is None:
             return None
-        before = RunState(state)
-        if before is RunState.RUNNING:
-            self._session.change(q.TELL_TO_CANCEL, run_id=run_id)
-        elif before not in FINAL:
-            self._session.change(
-                q.CANCEL, run_id=run_id, before=before, now=now, code="cancelled", text="cancelled on request"
-            )
-        return before
+        self._session.change(q.REQUEST_CANCEL, run_id=run_id, code=reason.code, text=reason.text)
+        return RunState(state)
+
+    def to_end(self) -> list[Run]:
+        """Runs whose end was asked for and that nobody executes, oldest first."""
+        return _oldest_first(self._session.all(q.TO_END))
 
     def cancel_requests(self, owner: str) -> list[str]:
         """Ids of the running runs of that owner that are to end."""
@@ -167,7 +188,7 @@ class Runs:
         return self._steps.of(run_id)
 
     def put_step(self, run: Run, step: StepRun) -> None:
-        """Insert or replace a step of the run of `run.token`."""
+        """Insert or replace a step of the run that is still as `run` says: in its state, under its token."""
         _held(run, self._steps.put(run, step))
 
     def attempts(self, run_id: str, step_id: str | None = None) -> list[Attempt]:
@@ -175,7 +196,7 @@ class Runs:
         return self._steps.attempts(run_id, step_id)
 
     def put_attempt(self, run: Run, attempt: Attempt) -> None:
-        """Insert or replace by (step, number), for the run of `run.token`."""
+        """Insert or replace by (step, number), for the run that is still as `run` says."""
         _held(run, self._steps.put_attempt(run, attempt))
 
     def answer_step(self, run_id: str, step: StepRun, now: Micros) -> bool:  # noqa: ARG002 - the contract's
@@ -190,21 +211,38 @@ class Runs:
         )
         return True
 
-    def failures_in_a_row(self, job_id: str) -> int:
+    def failures_in_a_row(self, job_id: str, *, since: Micros = 0) -> int:
         """Runs that failed since the latest one that succeeded; cancelled and interrupted ones say nothing."""
-        return int(self._session.value(q.FAILURES_IN_A_ROW, job_id=job_id))
+        return int(self._session.value(q.FAILURES_IN_A_ROW, job_id=job_id, since=since))
 
     def previous(self, job_id: str, before: str) -> Run | None:
         """The latest run of the job, other than `before`, that succeeded or failed."""
         row = self._session.one(q.PREVIOUS, job_id=job_id, before=before)
         return None if row is None else _run(row)
 
-    def prune(self, job_id: str, keep: int, older_than: Micros, limit: int) -> list[str]:
-        """Delete up to `limit` finished runs beyond the newest `keep` or older than that; their ids."""
-        rows = self._session.all(q.TO_PRUNE, job_id=job_id, keep=keep, older_than=older_than, limit=limit)
-        for (run_id,) in rows:
-            self._session.change(q.DELETE, run_id=run_id)
+    def lengths(self, job_id: str, limit: int) -> list[Micros]:
+        """How long the latest runs of the job that succeeded took, latest first."""
+        rows = self._session.all(q.LENGTHS, job_id=job_id, limit=limit)
+        return [length for (length,) in rows if length is not None]
+
+    def outdated(self, job_id: str, keep: int, older_than: Micros, limit: int) -> list[str]:
+        """Ids of up to `limit` finished runs beyond the newest `keep` or older than that, oldest first."""
+        rows = self._session.all(q.OUTDATED, job_id=job_id, keep=keep, older_than=older_than, limit=limit)
         return [run_id for (run_id,) in rows]
+
+    def oldest(self, older_than: Micros, limit: int) -> list[str]:
+        """Ids of up to `limit` finished runs queued before that, oldest first; never the newest one of a job."""
+        return [run_id for (run_id,) in self._session.all(q.OLDEST, older_than=older_than, limit=limit)]
+
+    def owners_of_logs(self, run_ids: Sequence[str]) -> Mapping[str, tuple[str, bool]]:
+        """Job id of each run that is in the state, and whether it is finished."""
+        rows = {run_id: self._session.one(q.JOB_AND_STATE, run_id=run_id) for run_id in run_ids}
+        return {run_id: (row[0], RunState(row[1]) in FINAL) for run_id, row in rows.items() if row}
+
+    def prune(self, run_ids: Sequence[str]) -> None:
+        """Delete finished runs with their journals."""
+        for run_id in run_ids:
+            self._session.change(q.DELETE, run_id=run_id)
 
 
 def _runs(rows: list[Row]) -> list[Run]:
@@ -218,8 +256,8 @@ def _oldest_first(rows: list[Row]) -> list[Run]:
 def _check(run: Run, state: RunState, allowed: frozenset[RunState]) -> None:
     if state not in allowed:
         raise ConflictError(
-            f"run {run.id} cannot go from running to {state} here",
-            hint=f"allowed: {', '.join(sorted(allowed))}",
+            f"run {run.id} cannot go from {run.state} to {state} here",
+            hint=f"allowed: {', '.join(sorted(allowed)) or 'nothing'}",
         )
 
 

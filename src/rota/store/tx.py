@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from rota.store.approvals import Approvals
+from rota.store.bulk import Bulk
 from rota.store.cursors import Cursors
 from rota.store.daemons import Daemons
 from rota.store.events import Events
@@ -32,3 +33,4 @@ class SqlTx:
         self.events = Events(session)
         self.daemons = Daemons(session)
         self.cursors = Cursors(session)
+        self.bulk = Bulk(session)

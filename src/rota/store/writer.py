@@ -6,24 +6,26 @@ the functions that arrive wait, and the next commit takes them all. Each has its
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 import contextlib
 import queue
 import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rota.model.errors import StoreError
 from rota.ports.crash import crash_point
 from rota.store.db import store_error
 from rota.store.tx import SqlTx
 
-MAX_BATCH = 256  # functions to a commit: bounds the wait of the first one
+if TYPE_CHECKING:
+    import asyncio
+    import concurrent.futures
 
-_Future = asyncio.Future[Any] | concurrent.futures.Future[Any]
+    _Future = asyncio.Future[Any] | concurrent.futures.Future[Any]
+
+MAX_BATCH = 256  # functions to a commit: bounds the wait of the first one
 
 
 class _Write:

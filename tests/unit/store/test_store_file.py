@@ -18,7 +18,7 @@ from rota.ports.store import Store, Tx
 from rota.store import db, open_store
 from rota.store.tx import SqlTx
 
-SETTINGS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+SETTINGS = {"journal_mode": "wal", "synchronous": 2, "fullfsync": 1, "foreign_keys": 1}
 
 
 def settings(tx: Tx) -> dict[str, Any]:

@@ -70,3 +70,27 @@ def test_prune_forgets_the_oldest_in_small_batches(store: Store) -> None:
     assert store.write_now(lambda tx: tx.ledger.prune("j", 250, 10)) == 1
     assert store.write_now(lambda tx: tx.ledger.prune("j", 250, 10)) == 0
     assert store.read(lambda tx: tx.ledger.of("j")) == [at(300), stretch]
+
+
+def test_a_row_that_did_not_run_can_be_made_up_for_once(store: Store) -> None:
+    missed = Occurrence("j", "t", "k", 10, 11, Outcome.MISSED, Reason("not_running", "nobody was there"))
+    ran = replace(
+        missed, outcome=Outcome.RAN, reason=Reason("backfilled", "later"), run_id="r1", noticed_at=99
+    )
+    assert not store.write_now(lambda tx: tx.ledger.amend(ran)), "it is not there yet"
+    add(store, missed)
+    assert store.write_now(lambda tx: tx.ledger.amend(ran))
+    assert not store.write_now(lambda tx: tx.ledger.amend(replace(ran, run_id="r2")))
+    assert store.read(lambda tx: tx.ledger.of("j")) == [replace(ran, noticed_at=11)]
+
+
+def test_between_has_the_rows_of_a_span_and_the_stretches_that_reach_into_it(store: Store) -> None:
+    def row(key: str, due_at: int, until: int | None = None) -> Occurrence:
+        return Occurrence("j", "t", key, due_at, 0, Outcome.MISSED, Reason("x", "x"), until=until)
+
+    rows = [row("a", 1), row("b", 2, 5), row("c", 3, 4), row("d", 5), row("e", 7, 20), row("f", 10)]
+
+    add(store, *rows)
+    found = store.read(lambda tx: tx.ledger.between("j", 5, 10))
+    assert [one.key for one in found] == ["b", "d", "e"]
+    assert store.read(lambda tx: tx.ledger.between("k", 5, 10)) == []

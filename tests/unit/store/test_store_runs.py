@@ -206,27 +206,65 @@ def test_claimable_is_by_priority_then_age(store: Store) -> None:
     assert ids(store.read(lambda tx: tx.runs.claimable(30, 2))) == ["wait", "old"]
 
 
-def test_cancelling(store: Store) -> None:
-    add(store, queued("r1"), queued("r2"), queued("r3"))
+BY_HAND = Reason("cancelled", "cancelled by hand")
 
-    def request(id_: str) -> RunState | None:
-        return store.write_now(lambda tx: tx.runs.request_cancel(id_, 40))
 
-    assert request("none") is None
-    assert request("r1") is RunState.QUEUED
-    first = get(store, "r1")
-    assert (first.state, first.finished_at, first.reason.code) == (RunState.CANCELLED, 40, "cancelled")
-    run = claimed(store, "r2")
-    release(store, run, RunState.WAITING)
-    assert request("r2") is RunState.WAITING
-    assert get(store, "r2").state is RunState.CANCELLED
-    running = claimed(store, "r3")
-    assert request("r3") is RunState.RUNNING
-    assert store.read(lambda tx: tx.runs.cancel_requests("me")) == ["r3"]
+def request_cancel(store: Store, run_id: str, reason: Reason = BY_HAND) -> RunState | None:
+    return store.write_now(lambda tx: tx.runs.request_cancel(run_id, reason))
+
+
+def to_end(store: Store) -> list[Run]:
+    return store.read(lambda tx: tx.runs.to_end())
+
+
+def test_a_running_run_is_told_to_end_and_shows_why(store: Store) -> None:
+    add(store, queued("r1"))
+    running = claimed(store, "r1")
+    assert request_cancel(store, "none") is None
+    assert request_cancel(store, "r1") is RunState.RUNNING
+    assert request_cancel(store, "r1", LATER) is RunState.RUNNING
+    assert get(store, "r1").reason == BY_HAND, "the first reason stays"
+    assert store.read(lambda tx: tx.runs.cancel_requests("me")) == ["r1"]
     assert store.read(lambda tx: tx.runs.cancel_requests("you")) == []
+    assert to_end(store) == []
     finish(store, running, RunState.CANCELLED)
-    assert request("r3") is RunState.CANCELLED
+    assert request_cancel(store, "r1") is RunState.CANCELLED
     assert store.read(lambda tx: tx.runs.cancel_requests("me")) == []
+
+
+def test_what_nobody_executes_starts_no_more_and_waits_for_its_end(store: Store) -> None:
+    add(store, queued("r1", 1), queued("r2", 2), queued("r3", 3), queued("r4", 4))
+    release(store, claimed(store, "r2"), RunState.WAITING)
+    release(store, claimed(store, "r3"), RunState.WAITING, not_before=30)
+    states = [request_cancel(store, run_id) for run_id in ("r1", "r2", "r3")]
+    assert states == [RunState.QUEUED, RunState.WAITING, RunState.WAITING]
+    assert ids(store.read(lambda tx: tx.runs.claimable(50, 10))) == ["r4"]
+    assert [claim(store, run_id, now=50) for run_id in ("r1", "r2", "r3")] == [None, None, None]
+    assert ids(to_end(store)) == ["r1", "r2", "r3"]
+    for run in to_end(store):
+        finish(store, run, RunState.CANCELLED)
+    assert to_end(store) == []
+    assert get(store, "r1").state is RunState.CANCELLED
+    with pytest.raises(LostClaimError):
+        finish(store, queued("r4", state=RunState.WAITING), RunState.CANCELLED)
+
+
+def test_a_run_given_back_by_who_was_told_to_end_it_waits_for_its_end(store: Store) -> None:
+    add(store, queued("r1"))
+    running = claimed(store, "r1")
+    request_cancel(store, "r1")
+    release(store, running)
+    assert claim(store, "r1", now=50) is None
+    assert [(run.id, run.reason) for run in to_end(store)] == [("r1", BY_HAND)]
+
+
+def test_the_journal_of_a_run_that_nobody_executes_is_written_by_its_state_and_token(store: Store) -> None:
+    add(store, queued("r1"))
+    put(store, queued("r1"), StepRun("r1", "a", 0, StepState.SUCCEEDED))
+    claimed(store, "r1")
+    with pytest.raises(LostClaimError):
+        put(store, queued("r1"), StepRun("r1", "a", 0, StepState.FAILED))
+    assert [step.state for step in store.read(lambda tx: tx.runs.steps("r1"))] == [StepState.SUCCEEDED]
 
 
 def test_leases_and_owners(store: Store) -> None:
@@ -380,7 +418,9 @@ def test_prune_takes_the_journal_along_and_leaves_the_ledger(store: Store) -> No
     add(store, queued("r9", 0))  # not finished, so never pruned
 
     def prune(*how: int) -> list[str]:
-        return store.write_now(lambda tx: tx.runs.prune("j", *how))
+        outdated = store.read(lambda tx: tx.runs.outdated("j", *how))
+        store.write_now(lambda tx: tx.runs.prune([*outdated, "r9"]))
+        return outdated
 
     assert prune(10, 0, 10) == []
     assert prune(10, 50, 10) == ["r0"]  # too old

@@ -1,0 +1,95 @@
+"""The hot verbs over many runs: one statement a table, whatever the number of rows.
+
+The rows travel as one JSON text, so SQLite walks them without Python: the writer's thread holds the
+interpreter's lock for a few microseconds a batch rather than for each row, which otherwise costs a
+busy daemon far more than the statement itself (45 µs a row against 5, measured with a busy main thread).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rota.model.instants import Micros
+from rota.model.ledger import Event, Occurrence
+from rota.model.run import Run
+from rota.ports.bulk import PlainEnd
+from rota.store.sql import Session, to_json
+from rota.store.statements import queries
+
+if TYPE_CHECKING:
+    from rota.store import bulk_queries as q
+else:
+    q = queries("bulk_queries")
+
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+class Bulk:
+    """The verbs of `ports.store.BulkTable`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def busy(self, job_ids: Sequence[str]) -> set[str]:
+        """Those of these jobs that have a queued, running or waiting run."""
+        return (
+            {job_id for (job_id,) in self._session.all(q.BUSY, rows=_encode(job_ids))} if job_ids else set()
+        )
+
+    def queue(self, items: Sequence[tuple[Occurrence, Run]]) -> list[Run]:
+        """Write occurrences and their runs; the runs whose occurrence was not in the ledger yet."""
+        rows = _encode([_occurrence(occurrence) for occurrence, _ in items])
+        new = {run_id for (run_id,) in self._session.all(q.ADD_OCCURRENCES, rows=rows)}
+        runs = [run for _, run in items if run.id in new]
+        if runs:
+            self._session.change(q.ADD_RUNS, rows=_encode([_run(run) for run in runs]))
+            self.append([
+                Event("run_queued", run.queued_at, run.job_id, run.id, {"key": run.occurrence_key}) for run in runs
+            ])  # fmt: skip
+        return runs
+
+    def begin(
+        self, steps: Sequence[tuple[str, str]], owner: str, now: Micros, lease_until: Micros
+    ) -> dict[str, int]:
+        """Claim runs, and begin the first attempt at their only step; tokens of those that were there to claim."""
+        claimed: dict[str, int] = dict(
+            self._session.all(q.CLAIM, rows=_encode(steps), owner=owner, now=now, until=lease_until)
+        )
+        begun = _encode([step for step in steps if step[0] in claimed])
+        self._session.change(q.BEGIN_STEPS, rows=begun, now=now)
+        self._session.change(q.BEGIN_ATTEMPTS, rows=begun, now=now)
+        return claimed
+
+    def succeed(self, ends: Sequence[PlainEnd]) -> set[str]:
+        """End runs with their step and attempt; ids of those that were still running under their token."""
+        ended = {run_id for (run_id,) in self._session.all(q.END_RUNS, rows=_encode(ends))}
+        ours = [end for end in ends if end.run_id in ended]
+        if ours:
+            rows = _encode(ours)
+            self._session.change(q.END_STEPS, rows=rows)
+            self._session.change(q.END_ATTEMPTS, rows=rows)
+            self.append([
+                Event("run_succeeded", end.finished_at, end.job_id, end.run_id, {"reason": "done"}) for end in ours
+            ])  # fmt: skip
+        return ended
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Add to the feed."""
+        rows = [(event.kind, event.at, event.job_id, event.run_id, to_json(event.data)) for event in events]
+        self._session.change(q.ADD_EVENTS, rows=_encode(rows))
+
+
+def _occurrence(one: Occurrence) -> tuple[object, ...]:
+    return (
+        one.job_id, one.trigger_id, one.key, one.due_at, one.noticed_at, one.outcome, one.reason.code,
+        one.reason.text, one.run_id, one.until, one.count, to_json(one.detail),
+    )  # fmt: skip
+
+
+def _run(run: Run) -> tuple[object, ...]:
+    return (
+        run.id, run.job_id, run.state, run.definition, run.queued_at, run.trigger_id, run.occurrence_key,
+        run.due_at, run.reason.code, run.reason.text, to_json(run.inputs), run.group, run.priority, run.not_before,
+    )  # fmt: skip
