@@ -34,7 +34,9 @@ class FakeClock:
         """Somebody sets the wall clock, forward or back."""
         self._now = now
 
-    async def sleep(self, seconds: float, wake: asyncio.Event | None = None) -> None:
+    async def sleep(
+        self, seconds: float, wake: asyncio.Event | None = None, *, exactly: bool = False
+    ) -> None:
         """Let the others go first; when they all wait, the time jumps to the end of the shortest sleep."""
         until = self._monotonic + max(0.0, seconds)
         self._sleepers.append(until)

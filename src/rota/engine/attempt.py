@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import structlog
 from pydantic import BaseModel, ValidationError
 
 from rota.engine.environment import clean_environment, markers
@@ -19,11 +18,14 @@ from rota.model.config import WorkspaceConfig
 from rota.model.errors import RotaError, StepError
 from rota.model.job import DEFAULT_TIMEOUT, Job, Step
 from rota.model.run import Attempt, Reason, Run
+from rota.ports.batches import Answer
 from rota.ports.files import resolve_inside, write_atomic
-from rota.ports.steps import Done, Failed, Services, StepContext, StepKind, StepResult, Waiting
+from rota.ports.logger import Logger
+from rota.ports.processes import HostCall
+from rota.ports.steps import Done, Failed, HostedKind, Services, StepContext, StepKind, StepResult, Waiting
 from rota.templates import fill_secrets, render, render_value
 
-log = structlog.get_logger("rota.attempt")
+log = Logger("rota.attempt")
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,32 @@ class Attempts:
             output.close()
         return result
 
+    async def probe(self, attempt: Try, output: OutputLog) -> StepResult:
+        """Run a try that is no step's own, into a log that stays open. Only cancellation is raised."""
+        result = _storable(await self._guarded(attempt, output), attempt.step.kind)
+        return _masked(result, self._masker())
+
+    def prepared(self, kind: HostedKind, attempt: Try) -> HostCall:
+        """The call that a try of such a kind is. Raises RotaError."""
+        params = self._params(kind, attempt.step, attempt.values)
+        return kind.call(params, self._context(attempt, lambda _stream, _data: None, 0.0))
+
+    def received(self, kind: HostedKind, answer: Answer, timeout: float, output: OutputLog) -> Done | Failed:
+        """What such a call's answer makes of the try; closes its log."""
+        result: StepResult
+        if answer.error is None:
+            result = _storable(kind.done(answer.result, self._config().limits.value), kind.key)
+        elif answer.error.code == "timeout":
+            result = Failed(_timed_out(timeout))
+        else:
+            result = _failed(answer.error)
+        result = _masked(result, self._masker())
+        assert not isinstance(result, Waiting)  # noqa: S101 # neither of the two makes one
+        if isinstance(result, Failed):
+            output.write("rota", f"{result.reason.text}\n".encode())
+        output.close()
+        return result
+
     def kept(self, attempt: Attempt, output: OutputLog) -> Attempt:
         """The attempt with what is kept of its output."""
         return replace(
@@ -87,12 +115,9 @@ class Attempts:
         except TimeoutError:
             if not deadline.expired():
                 return Failed(Reason("error", "TimeoutError raised by the step"))
-            return Failed(
-                Reason("timeout", f"timed out after {timeout:g} s; everything it started was ended")
-            )
+            return Failed(_timed_out(timeout))
         except StepError as error:
-            text = error.message + (f" (hint: {error.hint})" if error.hint else "")
-            return Failed(Reason(error.code, text), retry=not error.permanent, retry_after=error.retry_after)
+            return _failed(error)
         except RotaError as error:
             text = error.message + (f" (hint: {error.hint})" if error.hint else "")
             return Failed(Reason(error.code, text), retry=not error.permanent)
@@ -101,7 +126,9 @@ class Attempts:
             if task is None or task.cancelling():
                 raise
             return Failed(Reason("error", "CancelledError raised by the step"))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 # a raising step kind must not end the daemon
+        except GeneratorExit:  # the loop has ended
+            raise
+        except BaseException as error:  # noqa: BLE001 # a raising step kind must not end the daemon
             # Into the step's own log, which is masked; the daemon's is not.
             output.write("rota", traceback.format_exc().encode("utf-8", "replace"))
             log.error("step_raised", run=attempt.run.id, step=attempt.step.id, error=type(error).__name__)  # noqa: TRY400
@@ -117,20 +144,22 @@ class Attempts:
                 retry=False,
             )
         params = self._params(kind, step, attempt.values)
-        context = StepContext(
+        return await kind.run(params, self._context(attempt, output.write, seconds))
+
+    def _context(self, attempt: Try, log: Callable[[str, bytes], None], seconds: float) -> StepContext:
+        return StepContext(
             workspace=self._workspace,
             config=self._config(),
             job=attempt.job,
-            step=step,
+            step=attempt.step,
             run=attempt.run,
             attempt=attempt.number,
             values=attempt.values,
             env=self._environment(attempt),
             timeout=seconds,
-            log=output.write,
+            log=log,
             services=self._services,
         )
-        return await kind.run(params, context)
 
     def _params(self, kind: StepKind, step: Step, values: Mapping[str, Any]) -> BaseModel:
         rendered = {
@@ -181,6 +210,15 @@ def names_file(output: str) -> bool:
     return "/" in output or "." in output
 
 
+def _timed_out(timeout: float) -> Reason:
+    return Reason("timeout", f"timed out after {timeout:g} s; everything it started was ended")
+
+
+def _failed(error: StepError) -> Failed:
+    text = error.message + (f" (hint: {error.hint})" if error.hint else "")
+    return Failed(Reason(error.code, text), retry=not error.permanent, retry_after=error.retry_after)
+
+
 def _storable(result: Any, kind: str) -> StepResult:
     """The result, if a state can hold it; a failure where a step kind gave something else."""
     if not isinstance(result, Done | Failed | Waiting):
@@ -189,6 +227,10 @@ def _storable(result: Any, kind: str) -> StepResult:
         )
     if isinstance(result, Waiting):
         return result
+    output: Any = result.output
+    if not isinstance(output, str):
+        words = f"the step kind `{kind}` gave an output that is no text but a {type(output).__name__}"
+        return Failed(Reason("bad_result", words), retry=False)
     try:
         values = json.loads(json.dumps(dict(result.values), allow_nan=False))
     except (TypeError, ValueError) as error:

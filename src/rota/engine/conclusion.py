@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-
-import structlog
 
 from rota.engine.chains import followers
 from rota.engine.definitions import Definitions
 from rota.engine.environment import merged_values
 from rota.engine.notices import Situation, notices
-from rota.engine.queueing import queue
+from rota.engine.pausing import pause_after_failures
+from rota.engine.queueing import queue, was_called_off
+from rota.engine.retries import told_before, tried_again
 from rota.model.config import WorkspaceConfig
 from rota.model.instants import Micros
 from rota.model.job import Job
-from rota.model.ledger import Event
+from rota.model.ledger import Event, Outcome
 from rota.model.message import Message
 from rota.model.run import STEP_FINAL, Reason, Run, RunState, StepRun, StepState
+from rota.planning.graph import closed
+from rota.ports.logger import Logger
 from rota.ports.store import Tx
 
-log = structlog.get_logger("rota.conclusion")
+log = Logger("rota.conclusion")
 
 
 @dataclass(frozen=True)
@@ -79,15 +81,21 @@ def conclude(
     now: Micros,
 ) -> None:
     """Write the ending: the run, its messages, its followers, its event."""
-    if ending.state is RunState.WAITING:
-        now_known = tx.runs.get(run.id)
-        if now_known is not None and now_known.cancel_requested:  # asked for while its last step ran
-            ending = Ending(RunState.CANCELLED, Reason("cancelled", "cancelled on request"))
+    ending = _unless_cancelled(tx, run, ending)
+    if ending.state is RunState.CANCELLED:
+        steps = _close_steps(tx, run, job, steps, reason=ending.reason, now=now)
     if ending.state is RunState.WAITING:
         tx.runs.release(run, now, ending.reason, state=RunState.WAITING, not_before=ending.not_before)
     else:
-        tx.runs.finish(run, ending.state, ending.reason, now, outputs_of(steps))
-        tx.approvals.withdraw(run.id, now)
+        finish(tx, run, ending, outputs_of(steps), now=now)
+    again = ending.state is RunState.FAILED and tried_again(
+        tx, run=run, job=job, steps=steps, reason=ending.reason, now=now
+    )
+    if again or was_called_off(run, ending.reason):  # nobody is told, and nothing follows
+        tx.events.append(
+            Event(f"run_{ending.state.value}", now, job.id, run.id, {"reason": ending.reason.code})
+        )
+        return
     situation = Situation(
         job=job,
         run=run,
@@ -96,7 +104,7 @@ def conclude(
         values={**merged_values(steps), **values},
         config=config,
         now=now,
-        previous=previous,
+        previous=told_before(tx, run, previous),
         question=_question(steps) if ending.state is RunState.WAITING and ending.not_before is None else None,
     )
     for message in _composed(situation):
@@ -104,12 +112,57 @@ def conclude(
     tx.events.append(Event(f"run_{ending.state.value}", now, job.id, run.id, {"reason": ending.reason.code}))
     if ending.state is RunState.WAITING:
         return
-    for call in followers(tx, run, ending.state, outputs=outputs_of(steps), definitions=definitions, now=now):
+    calls = followers(
+        tx,
+        run,
+        ending.state,
+        outputs=outputs_of(steps),
+        definitions=definitions,
+        now=now,
+        workspace=values["workspace"],
+    )
+    for call in calls:
         queue(tx, call, now)
-    if ending.state is RunState.FAILED and 0 < config.max_failures <= tx.runs.failures_in_a_row(job.id):
-        text = f"{config.max_failures} runs in a row failed"
-        if tx.jobs.pause(job.id, text, now):
-            tx.events.append(Event("job_paused", now, job.id, run.id, {"reason": text}))
+    pause_after_failures(tx, situation)
+
+
+def _unless_cancelled(tx: Tx, run: Run, ending: Ending) -> Ending:
+    """The ending, but where the run would wait though its end was asked for while its last step ran."""
+    if ending.state is not RunState.WAITING:
+        return ending
+    known = tx.runs.get(run.id)
+    return ending if known is None or not known.cancel_requested else Ending(RunState.CANCELLED, known.reason)
+
+
+def finish(tx: Tx, run: Run, ending: Ending, outputs: Mapping[str, Any], *, now: Micros) -> None:
+    """Write the run's own end, with that of its questions, and of its occurrence where it never began."""
+    tx.runs.finish(run, ending.state, ending.reason, now, outputs)
+    tx.approvals.withdraw(run.id, now)
+    if run.started_at is None:  # only a cancel ends what never began
+        tx.ledger.settle(run.id, Outcome.SKIPPED, _unstarted(ending.reason))
+
+
+def _close_steps(
+    tx: Tx, run: Run, job: Job, steps: Mapping[str, StepRun], *, reason: Reason, now: Micros
+) -> Mapping[str, StepRun]:
+    """Write the end of the steps that a cancelled run leaves open, and of their tries; all steps, as they are then."""
+    ended = closed(job.steps, steps, reason, now)
+    for step_id, step in ended.items():
+        if step is not steps[step_id]:
+            tx.runs.put_step(run, step)
+    for attempt in tx.runs.attempts(run.id):
+        if attempt.state is StepState.RUNNING:
+            tx.runs.put_attempt(
+                run, replace(attempt, state=StepState.CANCELLED, finished_at=now, reason=reason)
+            )
+    return ended
+
+
+def _unstarted(reason: Reason) -> Reason:
+    """What the ledger says of the occurrence of a run that was cancelled before it started."""
+    if reason.code != "cancelled":
+        return reason
+    return Reason(reason.code, f"its run was cancelled before it started ({reason.text})")
 
 
 def _question(steps: Mapping[str, StepRun]) -> str:

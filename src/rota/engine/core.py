@@ -10,13 +10,19 @@ import structlog
 
 from rota.engine.definitions import Definitions
 from rota.engine.dispatcher import Dispatcher
-from rota.engine.executor import Executor
+from rota.engine.environment import workspace_value
+from rota.engine.executor import Executor, Stop
 from rota.engine.outbox import Outbox
 from rota.engine.ownership import LEASE
+from rota.engine.plain import PlainRuns
+from rota.engine.pulse import Pulse
 from rota.engine.recovery import Recovery
 from rota.engine.retention import Retention
 from rota.engine.scheduler import Scheduler
+from rota.engine.wallclock import WallWatch
+from rota.engine.work import Work
 from rota.model.config import WorkspaceConfig
+from rota.model.errors import StoreError
 from rota.model.instants import SECOND, Micros
 from rota.model.run import RunState
 from rota.ports.clock import Clock, seconds_until
@@ -26,8 +32,12 @@ from rota.ports.store import Store
 # No loop sleeps longer: the wall clock may be moved, or the machine suspended, while it does.
 MAX_SLEEP = 30.0
 POLL = 1.0
+# Seconds between two passes of the dispatcher that start something: the places that become free meanwhile
+# are given away together, in one commit.
+TURN = 0.003
 RECOVERY_EVERY = 10.0
-RETENTION_EVERY = 3600.0
+RETENTION_AFTER = 5.0  # what is due after a start comes first
+WATCHED = frozenset({"scheduler", "dispatcher", "outbox", "lease", "changes"})
 log = structlog.get_logger("rota.engine")
 
 
@@ -56,18 +66,34 @@ class Engine:
             return self.config
 
         definitions = Definitions(store)
-        self.scheduler = Scheduler(store, clock, definitions)
-        self.executor = Executor(store, clock, definitions, services, workspace=workspace, config=current)
-        self.dispatcher = Dispatcher(
-            store, clock, definitions, self.executor, owner=owner, config=current, only=only
+        self.scheduler = Scheduler(
+            store, clock, definitions, workspace=lambda: workspace_value(workspace, self.config)
         )
+        self.executor = Executor(store, clock, definitions, services, workspace=workspace, config=current)
+        plain = PlainRuns(
+            store, clock, definitions, services, self.executor, workspace=workspace, config=current
+        )
+        self.work = Work(self.executor, plain)
+        self.dispatcher = Dispatcher(
+            store,
+            clock,
+            definitions,
+            self.work,
+            owner=owner,
+            workspace=workspace,
+            config=current,
+            only=only,
+        )
+        self.scheduler.starter = self.dispatcher
         self.outbox = Outbox(store, clock, services, workspace=workspace, config=current)
         self.recovery = Recovery(
             store, clock, services.processes, owner=owner, owners=owners, workspace=workspace
         )
         self.retention = Retention(store, clock, workspace=workspace, config=current)
-        self._wakes = {name: asyncio.Event() for name in ("scheduler", "dispatcher", "outbox")}
+        self._wakes = {name: asyncio.Event() for name in ("scheduler", "dispatcher", "outbox", "retention")}
         self.executor.on_end = self._run_ended
+        self.pulse = Pulse(clock)
+        self._hurried: asyncio.Future[None] | None = None
 
     def use(self, config: WorkspaceConfig) -> None:
         """New settings, from now on."""
@@ -87,26 +113,41 @@ class Engine:
         await self.recovery.run_once()
         loops = [
             self._loop("scheduler", self._schedule),
-            self._loop("dispatcher", self.dispatcher.run_once),
+            self._loop("dispatcher", self._dispatch),
             self._loop("outbox", self.outbox.run_once),
             self._every("lease", LEASE / SECOND / 3, self.dispatcher.renew),
             self._every("recovery", RECOVERY_EVERY, self._recover),
-            self._every("retention", RETENTION_EVERY, self.retention.run_once),
-            self._every("changes", POLL, self._watch_store()),
+            self._loop("retention", self.retention.run_when_due, after=RETENTION_AFTER),
+            self._every("changes", POLL, self._watch()),
         ]
         tasks = [asyncio.create_task(loop) for loop in loops]
         try:
             await stop.wait()
         finally:
             self.dispatcher.accepting = False
+            self.pulse.stop()
             for task in (tasks[0], tasks[2]):
                 task.cancel()
-            await self.executor.drain(self.config.shutdown_grace)
-            await self.outbox.drain(2.0)
+            await self.work.drain(0.0 if self._hurried else self.config.shutdown_grace)
+            await self.outbox.drain(0.0 if self._hurried else 2.0)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self.services.hosts.close()
+            await self._close()
+
+    def hurry(self) -> None:
+        """End without grace: interrupt what runs, and end its processes at once. For a `serve` that was stopped."""
+        self.dispatcher.accepting = False
+        if self._hurried is None:
+            for run_id in self.work.active:
+                self.work.stop(run_id, Stop.SHUTDOWN)
+            self._hurried = asyncio.ensure_future(self.services.processes.close())
+
+    async def _close(self) -> None:
+        if self._hurried is not None:
+            await self._hurried
+        await self.services.hosts.close()
+        await self.services.processes.close()
 
     async def run_dry(self, *, schedule: bool) -> None:
         """Passes without loops until nothing is left to start: `rota tick`, or one run in the foreground."""
@@ -119,17 +160,19 @@ class Engine:
                 await self._run_dry()
             finally:
                 renewing.cancel()
+            if schedule:
+                await self.retention.run_when_due()
         finally:
-            await self.executor.drain(0.0)
+            await self.work.drain(0.0)
             await self.outbox.drain(30.0)
-            await self.services.hosts.close()
+            await self._close()
 
     async def _run_dry(self) -> None:
         while True:
-            was_idle = not self.executor.active  # else a run that ends meanwhile may have queued another
+            was_idle = not self.work.active  # else a run that ends meanwhile may have queued another
             await self.dispatcher.run_once()
             await self.outbox.run_once()
-            if was_idle and not self.executor.active and not self._still_to_come():
+            if was_idle and not self.work.active and not self._still_to_come():
                 return
             await self.clock.sleep(POLL / 2, self._wakes["dispatcher"])
 
@@ -143,48 +186,76 @@ class Engine:
         return run.state is RunState.QUEUED or (run.state is RunState.WAITING and run.not_before is not None)
 
     async def _schedule(self) -> Micros | None:
-        due = await self.scheduler.run_once()
+        due = await self.scheduler.run_once(spread=True)
         self._wakes["dispatcher"].set()
         return due
+
+    async def _dispatch(self) -> Micros | None:
+        wake_at = await self.dispatcher.run_once()
+        if self.dispatcher.started:
+            await asyncio.sleep(TURN)
+        return wake_at
 
     async def _recover(self) -> None:
         if await self.recovery.run_once():
             self.nudge()
 
-    def _watch_store(self) -> Callable[[], Awaitable[None]]:
-        seen = self.store.version()
+    def _watch(self) -> Callable[[], Awaitable[None]]:
+        """Looks for what nobody tells us: a commit of another process, a clock that was moved."""
+        seen, wall = self.store.version(), WallWatch(self.clock)
 
         async def look() -> None:
             nonlocal seen
+            moved = abs(wall.strayed()) > SECOND
             version = self.store.version()
-            if version != seen:
+            if moved or version != seen:
                 seen = version
                 self.nudge()
 
         return look
 
-    async def _loop(self, name: str, run_once: Callable[[], Awaitable[Micros | None]]) -> None:
+    async def _loop(
+        self, name: str, run_once: Callable[[], Awaitable[Micros | None]], *, after: float = 0.0
+    ) -> None:
         """`run_once` again and again, sleeping until the instant that it names, or until woken."""
         failures = 0
+        if after:
+            await self.clock.sleep(after)
         while True:
+            self._beat(name)
             try:
                 wake_at = await run_once()
                 failures = 0
                 pause = MAX_SLEEP
                 if wake_at is not None:
                     pause = min(MAX_SLEEP, max(0.0, seconds_until(wake_at, self.clock.now())))
-            except Exception:
+            except Exception as error:  # noqa: BLE001 # whatever it is, the loop goes on
                 failures += 1
                 pause = min(MAX_SLEEP, 2.0**failures / 4)
-                log.exception("loop_failed", loop=name, retry_in=pause)
+                _failed(name, error, retry_in=pause)
+                self._beat(name, pause)
                 await self.clock.sleep(pause)
                 continue
-            await self.clock.sleep(pause, self._wakes[name])
+            self._beat(name, pause)
+            await self.clock.sleep(pause, self._wakes[name], exactly=name == "scheduler")
 
     async def _every(self, name: str, seconds: float, run_once: Callable[[], Awaitable[object]]) -> None:
         while True:
+            self._beat(name, seconds)
             await self.clock.sleep(seconds)
             try:
                 await run_once()
-            except Exception:
-                log.exception("loop_failed", loop=name)
+            except Exception as error:  # noqa: BLE001 # whatever it is, the loop goes on
+                _failed(name, error, retry_in=seconds)
+
+    def _beat(self, loop: str, pause: float = 0.0) -> None:
+        if loop in WATCHED:
+            self.pulse.beat(loop, pause)
+
+
+def _failed(loop: str, error: Exception, *, retry_in: float) -> None:
+    """Into the log: a full disk or a locked state in one line, what is rota's own fault with its traceback."""
+    if isinstance(error, StoreError):
+        log.error("state_not_usable", loop=loop, error=str(error), hint=error.hint, retry_in=retry_in)
+    else:
+        log.error("loop_failed", loop=loop, retry_in=retry_in, exc_info=error)

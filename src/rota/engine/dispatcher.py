@@ -1,27 +1,33 @@
-"""The dispatcher: claims queued runs under the limits, and hands them to the executor."""
+"""The dispatcher: claims queued runs under the limits, and has them worked on."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import structlog
 
+from rota.engine.cancelling import Surroundings, end_unheld
 from rota.engine.definitions import Definitions
-from rota.engine.executor import Executor, Stop
+from rota.engine.executor import Stop
 from rota.engine.ownership import LEASE
+from rota.engine.plain_recipes import Recipe
+from rota.engine.retries import called_off
+from rota.engine.work import Claimed, Work
 from rota.model.config import WorkspaceConfig
-from rota.model.errors import LostClaimError
+from rota.model.errors import LostClaimError, StoreError
 from rota.model.instants import SECOND, Micros
 from rota.model.job import Overlap
-from rota.model.run import Reason, Run
+from rota.model.run import Reason, Run, RunState
 from rota.planning.admission import choose
 from rota.ports.clock import Clock
 from rota.ports.crash import crash_point
 from rota.ports.store import Store, Tx
 
-CANDIDATES = 200
+SPARE = 10  # candidates that are looked at beyond twice the free places, since some may be at a limit
 log = structlog.get_logger("rota.dispatcher")
 
 
@@ -33,63 +39,82 @@ class Dispatcher:
         store: Store,
         clock: Clock,
         definitions: Definitions,
-        executor: Executor,
+        work: Work,
         *,
         owner: str,
+        workspace: Path,
         config: Callable[[], WorkspaceConfig],
         only: str | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._definitions = definitions
-        self._executor = executor
+        self._work = work
         self._owner = owner
+        self._workspace = workspace
         self._config = config
         self._only = only
         self.accepting = True
+        self.started = False  # whether the last pass had something to start
 
     async def run_once(self) -> Micros | None:
         """Start what may start, end what is to end; when a waiting run wants to go on (None: none does)."""
-        self._end_cancelled()
+        await self._end_cancelled()
         await self._take_back()
         if self.accepting:
-            for run in self._candidates():
-                claimed = await self._store.write(partial(self._claim, run=run))
-                crash_point("dispatcher.claimed")
-                if claimed is not None:
-                    self._executor.start(claimed)
+            await self._claim_and_start(self._candidates())
         wake = self._store.read(lambda tx: tx.runs.next_wake())
-        # One whose time has come and that finds no free place is looked at again soon, not in a spin.
-        return None if wake is None else max(wake, self._clock.now() + SECOND)
+        if wake is None or wake > (now := self._clock.now()):
+            return wake
+        return (
+            now + SECOND
+        )  # its time has come, and it finds no free place: looked at again soon, not in a spin
 
     async def renew(self) -> None:
         """Keep the leases of the active runs alive."""
-        if self._executor.active:
+        if self._work.active:
             until = self._clock.now() + LEASE
             await self._store.write(lambda tx: tx.runs.renew(self._owner, until))
 
-    def _end_cancelled(self) -> None:
-        if self._executor.active:
+    async def _end_cancelled(self) -> None:
+        """End the runs whose end was asked for: the executor those that run here, this loop those that run nowhere."""
+        if self._work.active:
             for run_id in self._store.read(lambda tx: tx.runs.cancel_requests(self._owner)):
-                self._executor.stop(run_id, Stop.CANCEL)
+                self._work.stop(run_id, Stop.CANCEL)
+        for run in self._store.read(lambda tx: tx.runs.to_end()):
+            around = Surroundings(self._workspace, self._config(), self._definitions)
+            try:
+                await self._store.write(partial(end_unheld, run=run, around=around, now=self._clock.now()))
+            except LostClaimError:
+                continue  # another process was first
+            except StoreError:
+                raise
+            except Exception:  # it is tried again; the others need not wait for it
+                log.exception("run_not_concluded", run=run.id, job=run.job_id)
+                continue
+            self._work.ended()
+            log.info("run_ended", run=run.id, job=run.job_id, state="cancelled", reason=run.reason.text)
 
     async def _take_back(self) -> None:
         """Runs that are ours in the store, and that nobody executes (their end could not be written)."""
+        if self._store.read(lambda tx: tx.runs.running_count(self._owner)) <= len(self._work.active):
+            return  # the usual case, and cheap to tell
         ours = self._store.read(lambda tx: tx.runs.running(self._owner))
         for run in ours:
-            if run.id not in self._executor.active:
+            if run.id not in self._work.active:
                 reason = Reason(
                     "taken_over", "its end could not be written; it goes on after its last finished step"
                 )
                 with contextlib.suppress(LostClaimError):
                     await self._store.write(partial(_release, run=run, now=self._clock.now(), reason=reason))
+                    crash_point("dispatcher.taken_back")
 
     def _candidates(self) -> list[Run]:
         """The runs to start now. Looks as far down the queue as it takes: its head may be at a limit."""
-        free = self._config().limits.runs - len(self._executor.active)
+        free = self._config().limits.runs - len(self._work.active)
         if free <= 0:
             return []
-        now, wanted = self._clock.now(), CANDIDATES
+        now, wanted = self._clock.now(), 2 * free + SPARE
         while True:
             runs = self._store.read(lambda tx: tx.runs.claimable(now, wanted))  # noqa: B023 # called at once
             everything = len(runs) < wanted
@@ -126,12 +151,54 @@ class Dispatcher:
             group_limits=group_limits,
         )
 
-    def _claim(self, tx: Tx, run: Run) -> Run | None:
-        """Claim it, unless another process has filled the place since the choice."""
-        if not self._choose(tx, [run], 1):
-            return None
+    async def _claim_and_start(self, runs: Sequence[Run]) -> None:
+        """Claim the runs, in one transaction, and have them worked on."""
+        self.started = bool(runs)
+        if runs:
+            claimed = await self._store.write(partial(self._claim, runs=runs))
+            crash_point("dispatcher.claimed")
+            self.start(claimed)
+
+    def claim_new(self, tx: Tx, runs: Sequence[Run]) -> Claimed:
+        """Claim what may start of runs that are queued in this transaction: one commit and one wait fewer.
+
+        None where others wait for a place already: it is their turn first.
+        """
+        free = self._config().limits.runs - len(self._work.active)
+        ready = [run for run in runs if run.state is RunState.QUEUED]
+        waiting = tx.runs.claimable(self._clock.now(), len(ready) + 1)
+        if not self.accepting or self._only is not None or free <= 0 or len(waiting) > len(ready):
+            return Claimed()
+        return self._claim(tx, self._choose(tx, ready, free))
+
+    def start(self, claimed: Claimed) -> None:
+        """Have them worked on."""
+        self._work.start(claimed)
+
+    def _claim(self, tx: Tx, runs: Sequence[Run]) -> Claimed:
+        """Claim them, unless another process has filled the places since the choice."""
         now = self._clock.now()
-        return tx.runs.claim(run.id, self._owner, now, now + LEASE)
+        runs = self._choose(tx, [run for run in runs if not called_off(tx, run)], len(runs))
+        until = now + LEASE
+        recipes = {run.id: recipe for run in runs if (recipe := self._recipe(run)) is not None}
+        begun = [run for run in runs if run.id in recipes]
+        tokens = tx.bulk.begin([(run.id, recipes[run.id].step.id) for run in begun], self._owner, now, until)
+        alone = [tx.runs.claim(run.id, self._owner, now, until) for run in runs if run.id not in recipes]
+        plain = [
+            replace(run, state=RunState.RUNNING, token=tokens[run.id], owner=self._owner, started_at=now)
+            for run in begun
+            if run.id in tokens
+        ]
+        return Claimed(
+            tuple(run for run in alone if run is not None), tuple((run, recipes[run.id]) for run in plain)
+        )
+
+    def _recipe(self, run: Run) -> Recipe | None:
+        try:
+            return self._work.recipe(run)
+        except Exception:  # the executor ends it with the reason
+            log.exception("definition_failed", run=run.id, job=run.job_id)
+            return None
 
 
 def _release(tx: Tx, run: Run, now: Micros, reason: Reason) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rota.model.config import ENV_ALLOWED, WorkspaceConfig
+from rota.model.instants import Micros
 from rota.model.job import Job, Step
 from rota.model.run import Run, StepRun
 from rota.schedule import local_time
@@ -48,30 +49,61 @@ def run_values(
     previous: Run | None,
 ) -> dict[str, Any]:
     """The names that templates see. `now` is the run's start, so that a resumed run sees the same."""
-    name = job.timezone or config.timezone
-    now = local_time(run.started_at or run.queued_at, name)
-    due = None if run.due_at is None else local_time(run.due_at, name)
+    known = values_before_run(
+        job,
+        inputs=run.inputs,
+        key=run.occurrence_key,
+        due_at=run.due_at,
+        now=run.started_at or run.queued_at,
+        timezone=job.timezone or config.timezone,
+        workspace=workspace_value(workspace, config),
+        previous=previous,
+    )
+    return {
+        **known,
+        "run": {"id": run.id, "trigger": run.trigger_id},
+        "steps": StepsView({step_id: step_value(step) for step_id, step in steps.items()}),
+    }
+
+
+def values_before_run(
+    job: Job,
+    *,
+    inputs: Mapping[str, Any],
+    key: str | None,
+    due_at: Micros | None,
+    now: Micros,
+    timezone: str,
+    workspace: Mapping[str, str],
+    previous: Run | None,
+) -> dict[str, Any]:
+    """Those names that are known before there is a run: what a job's own `if:` sees."""
+    moment = local_time(now, timezone)
+    due = None if due_at is None else local_time(due_at, timezone)
     return {
         "job": {"id": job.id, "name": job.name, "description": job.description},
-        "run": {"id": run.id, "trigger": run.trigger_id},
-        "now": now,
-        "today": now.date(),
-        "timezone": name,
-        "occurrence": {"key": run.occurrence_key, "due_at": due},
-        "params": run.inputs.get("params", {}),
-        "payload": run.inputs.get("payload", {}),
-        "headers": run.inputs.get("headers", {}),
-        "query": run.inputs.get("query", {}),
-        "workspace": {"path": str(workspace), "name": config.name or workspace.name},
+        "now": moment,
+        "today": moment.date(),
+        "timezone": timezone,
+        "occurrence": {"key": key, "due_at": due},
+        "params": inputs.get("params", {}),
+        "payload": inputs.get("payload", {}),
+        "headers": inputs.get("headers", {}),
+        "query": inputs.get("query", {}),
+        "workspace": workspace,
         "previous": None
         if previous is None
         else {
             "id": previous.id,
             "state": previous.state.value,
-            "finished_at": local_time(previous.finished_at or previous.queued_at, name),
+            "finished_at": local_time(previous.finished_at or previous.queued_at, timezone),
         },
-        "steps": StepsView({step_id: step_value(step) for step_id, step in steps.items()}),
     }
+
+
+def workspace_value(workspace: Path, config: WorkspaceConfig) -> dict[str, str]:
+    """What `workspace` gives in a template."""
+    return {"path": str(workspace), "name": config.name or workspace.name}
 
 
 def step_value(step: StepRun) -> dict[str, Any]:

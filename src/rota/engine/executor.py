@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -17,10 +16,12 @@ from rota.engine.attempt import Attempts, Try
 from rota.engine.conclusion import Ending, conclude, ending_of
 from rota.engine.definitions import Definitions
 from rota.engine.environment import merged_values, run_values
+from rota.engine.evidence import Examiner
 from rota.engine.journal import Journal
 from rota.engine.output import OutputLog
 from rota.engine.patience import write_patiently
 from rota.engine.resume import resume
+from rota.engine.retries import wait_after
 from rota.model.config import WorkspaceConfig
 from rota.model.errors import LostClaimError, RotaError, StoreError
 from rota.model.instants import SECOND, micros
@@ -28,7 +29,6 @@ from rota.model.job import Step
 from rota.model.message import Approval
 from rota.model.run import Attempt, Reason, Run, RunState, StepRun, StepState
 from rota.planning.graph import next_steps
-from rota.planning.retry import delay
 from rota.planning.worktime import worked
 from rota.ports.clock import Clock
 from rota.ports.crash import crash_point
@@ -46,6 +46,16 @@ class Stop(Enum):
 
     CANCEL = "cancel"  # a person (or a policy) asked for it
     SHUTDOWN = "shutdown"  # rota ends; the run goes on at its next start
+
+
+@dataclass(frozen=True)
+class Made:
+    """An attempt at a step whose end is not in the journal yet. Its log is closed."""
+
+    begun: StepRun
+    attempt: Attempt
+    result: StepResult
+    output: OutputLog
 
 
 @dataclass
@@ -78,7 +88,8 @@ class Executor:
         self._services = services
         self._workspace = workspace
         self._config = config
-        self._attempts = Attempts(workspace, config, services)
+        self.attempts = Attempts(workspace, config, services)
+        self._examiner = Examiner(store, clock, self.attempts, services.hosts, workspace=workspace)
         self._active: dict[str, asyncio.Task[None]] = {}
         self._entered: set[str] = set()
         self._stops: dict[str, Stop] = {}
@@ -90,9 +101,9 @@ class Executor:
         """Ids of the runs that are being executed here."""
         return frozenset(self._active)
 
-    def start(self, run: Run) -> asyncio.Task[None]:
-        """Execute a claimed run in the background."""
-        task = asyncio.create_task(self._execute(run), name=f"run {run.id}")
+    def start(self, run: Run, made: Made | None = None) -> asyncio.Task[None]:
+        """Execute a claimed run in the background, or what is left of it after an attempt that was `made`."""
+        task = asyncio.create_task(self._execute(run, made), name=f"run {run.id}")
         self._active[run.id] = task
         task.add_done_callback(partial(self._forget, run.id))
         self.on_start(run.id)
@@ -125,7 +136,7 @@ class Executor:
         self._entered.discard(run_id)
         self.on_end()
 
-    async def _execute(self, run: Run) -> None:
+    async def _execute(self, run: Run, made: Made | None) -> None:
         """The stages. Whatever a run does, it does not end the daemon."""
         progress: RunInProgress | None = None
         try:
@@ -135,9 +146,13 @@ class Executor:
                 await self._stopped(progress)
                 return
             try:
-                await resume(
-                    progress.journal, self._services.steps, self._attempts, lambda: self._values(progress)
-                )
+                if made is not None:
+                    step = progress.journal.job.steps[0]
+                    await self._settle(progress, step, made)
+                else:
+                    await resume(
+                        progress.journal, self._services.steps, self.attempts, lambda: self._values(progress)
+                    )
                 ending = await self._work_in_time(progress)
             except asyncio.CancelledError:
                 await self._stopped(progress)
@@ -165,16 +180,26 @@ class Executor:
                 progress, RunState.FAILED, Reason("bad_template", f"`if:` failed: {error}")
             )
         if timeout is None:
-            await self._work(progress)
-            return ending_of(journal.job, journal.steps)
+            return await self._work_to_its_end(progress)
         so_far = worked(self._store.read(lambda tx: tx.runs.attempts(run.id)))
         try:
             async with asyncio.timeout(max(0.0, timeout - so_far / SECOND)):
-                await self._work(progress)
+                return await self._work_to_its_end(progress)
         except TimeoutError:
             reason = Reason("timeout", f"the run took longer than its timeout of {timeout:g} s")
             return await self._abandon(progress, RunState.FAILED, reason)
-        return ending_of(journal.job, journal.steps)
+
+    async def _work_to_its_end(self, progress: RunInProgress) -> Ending:
+        """The steps, and where they went well the evidence that the job asks for."""
+        journal = progress.journal
+        await self._work(progress)
+        ending = ending_of(journal.job, journal.steps)
+        if ending.state is RunState.SUCCEEDED and journal.job.success_if:
+            crash_point("executor.before_evidence")
+            missing = await self._examiner.examine(journal, self._values(progress))
+            if missing is not None:
+                return Ending(RunState.FAILED, missing)
+        return ending
 
     async def _abandon(self, progress: RunInProgress, state: RunState, reason: Reason) -> Ending:
         """End the steps that are open, and start none of the others."""
@@ -229,18 +254,23 @@ class Executor:
         progress.attempts[step.id] = attempt
         crash_point("executor.step_begun")
         trying = Try(journal.job, step, progress.run, begun.attempts, values)
-        output = progress.outputs[step.id] = self._attempts.open_log(trying)
-        result = await self._attempts.make(trying, output)
+        output = progress.outputs[step.id] = self.attempts.open_log(trying)
+        result = await self.attempts.make(trying, output)
         crash_point("executor.step_ran")
+        await self._settle(progress, step, Made(begun, attempt, result, output))
+
+    async def _settle(self, progress: RunInProgress, step: Step, made: Made) -> None:
+        """Write how an attempt ended."""
+        begun, attempt, result = made.begun, made.attempt, made.result
         after, question = self._after(progress, step, begun, result)
         ended = replace(
             attempt,
             state=StepState.FAILED if isinstance(result, Failed) else after.state,
-            finished_at=self._clock.now(),
+            finished_at=attempt.finished_at or self._clock.now(),
             exit_code=None if isinstance(result, Waiting) else result.exit_code,
             reason=after.reason,
         )
-        await journal.end(after, self._attempts.kept(ended, output), question)
+        await progress.journal.end(after, self.attempts.kept(ended, made.output), question)
         crash_point("executor.step_ended")
 
     def _after(
@@ -256,9 +286,9 @@ class Executor:
                 progress.run.id, step.id, result.kind, result.question, now, job.id, result.choices
             )
             return replace(begun, state=StepState.WAITING, reason=result.reason), question
-        wait = delay(step.retry or job.retry, begun.attempts, random.random(), result.retry_after)
+        wait = wait_after(step.retry or job.retry, begun.attempts, result)
         failed = replace(begun, reason=result.reason, output=result.output, values=dict(result.values))
-        if wait is None or not result.retry:
+        if wait is None:
             return replace(failed, state=StepState.FAILED), None
         return replace(failed, state=StepState.WAITING, retry_at=now + micros(wait)), None
 
@@ -304,13 +334,18 @@ class Executor:
         """The run was stopped; its children are gone by now."""
         run = progress.run
         if self._stops.get(run.id) is Stop.CANCEL:
-            reason = Reason("cancelled", "cancelled on request")
+            stored = self._store.read(lambda tx: tx.runs.get(run.id))
+            asked = stored is not None and stored.cancel_requested
+            reason = (
+                stored.reason if stored is not None and asked else Reason("cancelled", "cancelled by hand")
+            )
             await self._conclude(progress, await self._abandon(progress, RunState.CANCELLED, reason))
             return
         # The journal keeps the step as running: the next owner decides by `on_interrupt`.
         reason = Reason("shutdown", "rota was stopped; the run goes on at its next start")
         try:
             await self._store.write(lambda tx: tx.runs.release(run, self._clock.now(), reason))
+            crash_point("executor.released")
         except StoreError as error:  # it is taken over at the next start instead
             log.warning("run_not_released", run=run.id, job=run.job_id, error=str(error))
 
@@ -324,7 +359,7 @@ class Executor:
                 begun = progress.attempts.get(step.step_id) or journal.attempt_of(step)
                 attempt = replace(begun, state=state, finished_at=now, reason=reason)
                 output = progress.outputs.get(step.step_id)
-                await journal.end(ended, self._attempts.kept(attempt, output) if output else attempt)
+                await journal.end(ended, self.attempts.kept(attempt, output) if output else attempt)
 
     async def _broken(self, run: Run, progress: RunInProgress | None, error: Exception) -> None:
         """rota itself failed in this run: it ends like any other that failed, as far as that is possible."""

@@ -14,20 +14,31 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import invalidate_caches
 from queue import SimpleQueue
 from typing import Any, NoReturn
 
-from rota.engine import host_code
+from rota.engine import host_batch, host_code
+from rota.engine.host_batch import TAKE_BACK, WATCHED_SIGNALS, Batch
 from rota.engine.host_code import FreshFinder, call_target, refuse
+
+# Not when it is needed: the signal's handler and the listening thread may come in the midst of an import,
+# and would wait for each other for ever.
+from rota.engine.process_tree import Tree
 
 HOST_MARKER = "ROTA_HOST"
 MAX_RESULT = 4_000_000
 _HOME = "/"
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
-_OURS = (__file__, host_code.__file__, "<frozen importlib", f"{os.__file__.removesuffix('os.py')}asyncio/")
-_WATCHED_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGALRM)
+_OURS = (
+    __file__,
+    host_batch.__file__,
+    host_code.__file__,
+    "<frozen importlib",
+    f"{os.__file__.removesuffix('os.py')}asyncio/",
+)
 
 
 class Host:
@@ -42,15 +53,17 @@ class Host:
         self._calls: SimpleQueue[bytes | None] = SimpleQueue()
         self._working = False
         self._files: dict[str, list[int]] = {}
+        self._batch: Batch | None = None
         signal.signal(signal.SIGHUP, self._orphaned)
-        self._handlers = [signal.getsignal(number) for number in _WATCHED_SIGNALS]
+        self._handlers = [signal.getsignal(number) for number in WATCHED_SIGNALS]
 
     def serve(self) -> None:
         """Answer calls until the pool closes the line."""
         threading.Thread(target=self._listen, daemon=True).start()
         while (line := self._calls.get()) is not None:
             self._working = True
-            answer = self._answer(json.loads(line))
+            request = json.loads(line)
+            answer = self._batched(request) if "calls" in request else self._answer(request)
             if os.getpid() != self._pid:  # the function forked, and its child came back here
                 os._exit(0)
             self._send(answer)
@@ -63,9 +76,13 @@ class Host:
         # The kernel's word for the case that the line stays open; it is kept for the thread that asks for it.
         _prctl(_PR_SET_PDEATHSIG, signal.SIGHUP)
         self._orphaned()
-        with open(self._control, "rb", closefd=False) as lines:
+        # An error, and no end, where the pool died before it had read the last answer.
+        with suppress(OSError), open(self._control, "rb", closefd=False) as lines:
             for line in lines:
-                self._calls.put(line)
+                if line != TAKE_BACK:
+                    self._calls.put(line)
+                elif self._batch is not None:
+                    self._batch.take_back()
         if not self._working:
             self._calls.put(None)
             time.sleep(1.0)  # an idle one ends as Python programs do, unless something of the user's hangs
@@ -77,8 +94,6 @@ class Host:
 
     def _leave(self) -> NoReturn:
         try:
-            from rota.engine.process_tree import Tree
-
             Tree(self._pid, {HOST_MARKER: self._marker}).kill(5.0)
         finally:
             os.killpg(self._pid, signal.SIGKILL)
@@ -90,6 +105,21 @@ class Host:
                 answer = answer[os.write(self._control, answer) :]
         except OSError:
             self._leave()
+
+    def _batched(self, request: Mapping[str, Any]) -> bytes:
+        """Make many calls, whose answers go out as they come; the last word about all of them."""
+        self._batch = Batch(
+            request,
+            marker=self._marker,
+            files=self._files,
+            send=self._send,
+            encoded=_encoded,
+            described=_described,
+        )
+        clean = self._batch.make()
+        self._batch = None
+        os.chdir(_HOME)
+        return json.dumps({"clean": clean, "files": self._files}).encode() + b"\n"
 
     def _answer(self, request: Mapping[str, Any]) -> bytes:
         threads = set(threading.enumerate())
@@ -113,6 +143,10 @@ class Host:
         return b'{"result":' + result + b"," + rest[1:] + b"\n"
 
     def _enter(self, request: Mapping[str, Any]) -> None:
+        if request["open_files"] is not None:  # this host serves no other call
+            from rota.engine.limits import Caps, restrict
+
+            restrict(Caps(open_files=request["open_files"]))
         os.environ.update(request["env"])
         time.tzset()
         sys.path[:0] = request["paths"]
@@ -137,7 +171,7 @@ class Host:
             sys.stdout, sys.stderr = streams
         except Exception:  # noqa: BLE001 # user code may have broken any of it: this host is used up
             return False
-        return [signal.getsignal(number) for number in _WATCHED_SIGNALS] == self._handlers
+        return [signal.getsignal(number) for number in WATCHED_SIGNALS] == self._handlers
 
 
 def _encoded(value: Any) -> bytes:

@@ -8,19 +8,26 @@ import os
 import signal
 import socket
 import sys
+import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rota.engine.host_batches import STARTING, Exchange
 from rota.engine.host_child import HOST_MARKER, MAX_RESULT
 from rota.engine.host_code import version
+from rota.engine.places import Place, Places
 from rota.engine.process_table import resident
-from rota.engine.process_tree import FAMILY
+from rota.engine.process_tree import FAMILY, Tree
 from rota.engine.processes import Child, end_tree, undisturbed
+from rota.engine.watch import watched
 from rota.model.errors import StepError
+from rota.model.job import ProcessLimits
+from rota.ports.batches import HostBatch
+from rota.ports.commands import overrun_words
 from rota.ports.processes import Exit, HostCall, OnOutput
 
 _LEFTOVER_GRACE = 0.5
@@ -29,11 +36,11 @@ _MAX_ANSWER = 2 * MAX_RESULT
 
 
 class HostPool:
-    """The port `Hosts`: at most `size` calls at a time, one per host.
+    """The port `Hosts`: one call per host, `size` hosts, and up to `most()` while calls have to wait for one.
 
-    `env`: the whole environment that hosts start with. A host is replaced after `calls` calls, or when
-    it holds more than `memory` bytes; it ends after `idle` seconds without a call. `grace`: seconds
-    between SIGTERM and SIGKILL when a call is cancelled.
+    `env`: the whole environment that hosts start with. At most `size` hosts stay when idle. A host is
+    replaced after `calls` calls, or when it holds more than `memory` bytes; it ends after `idle` seconds
+    without a call. `grace`: seconds between SIGTERM and SIGKILL when a call is cancelled.
     """
 
     def __init__(
@@ -42,7 +49,8 @@ class HostPool:
         *,
         python: str = sys.executable,
         size: int = 4,
-        calls: int = 200,
+        most: Callable[[], int] = lambda: 0,
+        calls: int = 20_000,
         memory: int = 300_000_000,
         idle: float = 60.0,
         grace: float = 2.0,
@@ -54,8 +62,7 @@ class HostPool:
         self._memory = memory
         self._idle_for = idle
         self._grace = grace
-        self._slots = asyncio.Semaphore(size)
-        self._busy = 0
+        self._places = Places(size, most)
         self._idle: list[_Host] = []
         self._leaving: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -63,13 +70,15 @@ class HostPool:
     async def call(self, call: HostCall, on_output: OnOutput) -> Any:
         """The function's JSON-able result; see the port."""
         request = _request(call)
-        async with self._slots:
-            self._busy += 1
-            try:
-                with FAMILY.at_work():
-                    return await self._call(call, request, on_output)
-            finally:
-                self._busy -= 1
+        async with self._places.one() as place:
+            with FAMILY.at_work():
+                return await self._call(call, request, on_output, place)
+
+    async def call_many(self, batch: HostBatch) -> None:
+        """Make the calls of a batch in one host; see the port `Batches`."""
+        async with self._places.one() as place:
+            with FAMILY.at_work():
+                await self._call_many(batch, place)
 
     async def close(self) -> None:
         """End the idle hosts; those in a call end after it."""
@@ -79,10 +88,12 @@ class HostPool:
         while self._leaving:
             await asyncio.wait(self._leaving)
 
-    async def _call(self, call: HostCall, request: bytes, on_output: OnOutput) -> Any:
+    async def _call(self, call: HostCall, request: bytes, on_output: OnOutput, place: Place) -> Any:
         host = self._take(call)
+        place.at_work(STARTING if host.calls == 0 else 0.0)
         try:
-            answer = await host.ask(request, on_output)
+            async with watched(host.tree, call.limits) as watch:
+                answer = await host.ask(request, on_output)
             keep = answer is not None and not await host.has_left_something()
             if not keep:
                 await undisturbed(partial(host.end, _LEFTOVER_GRACE))
@@ -91,27 +102,55 @@ class HostPool:
             raise
         if keep:
             self._give_back(host)
+        if answer is None and watch.overrun is not None:
+            words = overrun_words(watch.overrun, call.limits or ProcessLimits())
+            raise StepError(f"limit: {words}", code="limit")
         if answer is None:
             raise host.death(call.target)
         return _result(answer)
 
+    async def _call_many(self, batch: HostBatch, place: Place) -> None:
+        host = self._take(HostCall("", paths=batch.paths, fresh=batch.fresh))
+        place.at_work(STARTING if host.calls == 0 else 0.0)
+        try:
+            exchange = host.exchange(batch)
+            try:
+                await host.ask_many(exchange)
+                error = None
+            except TimeoutError:
+                error = StepError("the call took too long", code="timeout")
+            keep = error is None and exchange.last_word is not None and not await host.has_left_something()
+            if not keep:
+                exchange.give_back_rest()
+                await undisturbed(partial(host.end, _LEFTOVER_GRACE if error is None else self._grace))
+                if exchange.under_way:
+                    exchange.fail(error or host.death(exchange.target), time.time_ns() // 1000)
+        except BaseException:
+            await undisturbed(partial(host.end, self._grace))
+            raise
+        if keep:
+            self._give_back(host)
+
     def _take(self, call: HostCall) -> _Host:
-        """An idle host that has only what this call may see, in its present version; else a new one."""
+        """An idle host that has only what this call may see, in its present version; else a new one.
+
+        A call with limits has one for itself: what earlier calls left in memory is not its own.
+        """
         for host in reversed(self._idle):
             if host.is_dead() or (host.serves(call) and host.is_stale()):
                 self._retire(host)
-            elif host.serves(call):
+            elif host.serves(call) and call.limits is None:
                 self._idle.remove(host)
                 host.rest(None)
                 return host
-        if self._idle and len(self._idle) + self._busy > self._size:
+        if self._idle and len(self._idle) + self._places.taken > self._size:
             self._retire(self._idle[0])
         return _Host(self._python, self._env, call)
 
     def _give_back(self, host: _Host) -> None:
         used_up = not host.clean or host.calls >= self._calls or resident(host.pid) > self._memory
         self._idle.append(host)
-        if used_up or self._closed:
+        if used_up or self._closed or len(self._idle) > self._size:
             self._retire(host)
         else:
             loop = asyncio.get_running_loop()
@@ -133,10 +172,11 @@ class _Host:
         self.clean = True
         self.calls = 0
         self._sees = (tuple(call.paths), tuple(call.fresh))
+        self._for_one_call = call.limits is not None
         self._files: dict[str, list[int]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._end: Exit | None = None
-        marker = uuid.uuid4().hex
+        self._marker = marker = uuid.uuid4().hex
         self._line, far_end = socket.socketpair()
         self._line.settimeout(0.0)  # the loop waits, not the socket
         with far_end:
@@ -160,6 +200,11 @@ class _Host:
     def pid(self) -> int:
         """Its process id."""
         return self._child.pid
+
+    @property
+    def tree(self) -> Tree:
+        """It, and what it has started."""
+        return self._child.tree
 
     def serves(self, call: HostCall) -> bool:
         """Whether it has imported from the same places only."""
@@ -193,9 +238,30 @@ class _Host:
         finally:
             self._child.pipes.on_output = _drop
         if answer is not None:
-            self.clean = bool(answer.get("clean"))
+            self.clean = bool(answer.get("clean")) and not self._for_one_call
             self._files = answer.get("files", {})
         return answer
+
+    def exchange(self, batch: HostBatch) -> Exchange:
+        """What is needed to make a batch of calls here."""
+        return Exchange(batch, self._line, self._marker, self._child.settle, new=self.calls == 0)
+
+    async def ask_many(self, exchange: Exchange) -> None:
+        """Make a batch of calls. Raises TimeoutError when one of them takes too long."""
+        self._child.pipes.on_output = exchange.output
+        try:
+            await exchange.run()
+            if exchange.last_word is None:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LAST_WORDS):
+                        await self._child.over.wait()
+            self._child.settle()
+        finally:
+            self._child.pipes.on_output = _drop
+            self.calls += exchange.answered
+        if exchange.last_word is not None:
+            self.clean = bool(exchange.last_word.get("clean"))
+            self._files = exchange.last_word.get("files", {})
 
     async def has_left_something(self) -> bool:
         """Whether the call left processes behind."""
@@ -265,6 +331,7 @@ def _request(call: HostCall) -> bytes:
         "cwd": None if call.cwd is None else str(call.cwd),
         "paths": [str(path) for path in call.paths],
         "fresh": [str(path) for path in call.fresh],
+        "open_files": None if call.limits is None else call.limits.open_files,
     }
     try:
         return json.dumps(parts, default=_plain, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"

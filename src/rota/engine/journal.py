@@ -14,6 +14,7 @@ from rota.model.message import Approval
 from rota.model.run import STEP_FINAL, Attempt, Reason, Run, StepRun, StepState
 from rota.planning.graph import next_steps
 from rota.ports.clock import Clock
+from rota.ports.crash import crash_point
 from rota.ports.store import Store, Tx
 
 
@@ -80,6 +81,7 @@ class Journal:
     async def set_state(self, step_id: str, state: StepState, reason: Reason) -> None:
         """A step gets a state without having been tried."""
         await self.end(replace(self.steps[step_id], state=state, reason=reason, finished_at=None))
+        crash_point("journal.step_settled")
 
     async def skip_blocked(self) -> None:
         """Steps behind one that failed are skipped, and say so."""

@@ -8,9 +8,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import structlog
-
-from rota.engine.attempt import names_file
 from rota.model.config import WorkspaceConfig
 from rota.model.errors import RotaError
 from rota.model.instants import Micros
@@ -18,11 +15,13 @@ from rota.model.job import Job, Notify, OnError
 from rota.model.message import Message
 from rota.model.run import FINAL, Reason, Run, RunState
 from rota.ports.clock import Clock
+from rota.ports.crash import crash_point
+from rota.ports.logger import Logger
 from rota.ports.steps import StepContext
 from rota.ports.store import Store, Tx
 from rota.templates import evaluate, render, truth
 
-log = structlog.get_logger("rota.notices")
+log = Logger("rota.notices")
 
 
 @dataclass(frozen=True)
@@ -100,12 +99,31 @@ def _own_words(
     return messages
 
 
+def notices_of_pause(situation: Situation, why: str) -> list[Message]:
+    """That rota paused the job, to where its errors go; `on_error: false` keeps quiet about failures, not this."""
+    job = situation.job
+    text = f"`{job.id}` is paused: {why}. The last: {situation.reason.text}. Go on with: rota resume {job.id}"
+    situation = replace(situation, values={**situation.values, "rota_text": text})
+    places = {_place(n): n for n in job.on_error.channels or job.notify or situation.config.notify}
+    found = [
+        compose(
+            situation,
+            replace(channel, message="{{ rota_text }}", title="{{ job.name }}: paused", condition=None),
+            f"paused:{index}",
+        )
+        for index, channel in enumerate(places.values())
+    ]
+    return [message for message in found if message is not None]
+
+
 def _place(notify: Notify) -> str:
     return f"{notify.type}:{sorted(notify.config.items(), key=str)}"
 
 
 def _outputs(situation: Situation) -> list[Message]:
     """Steps whose `output:` names a channel send their text there."""
+    from rota.engine.attempt import names_file  # heavy, and a run that is cancelled says nothing
+
     messages = []
     for step in situation.job.steps:
         if step.output is not None and not names_file(step.output):
@@ -181,6 +199,7 @@ class StepNotifier:
         if message is None:
             return False
         queued = await self._store.write(partial(_add, message=message))
+        crash_point("notices.queued")
         self.on_queued()
         return queued
 

@@ -101,6 +101,7 @@ class Outbox:
             await self._store.write(
                 lambda tx: tx.outbox.retry(message.key, "rota was stopped while sending", self._clock.now())
             )
+            crash_point("outbox.returned")
             raise
         except Exception as error:  # noqa: BLE001 # a channel that raises must not end the pump
             await self._failed(message, error, masker.mask_text(str(error) or type(error).__name__)[:500])
@@ -109,6 +110,7 @@ class Outbox:
         now = self._clock.now()
         # Else it would be sent again.
         await write_patiently(self._store, self._clock, partial(_sent, message=message, now=now))
+        crash_point("outbox.recorded")
         log.info("message_sent", key=message.key, channel=message.channel)
 
     async def _deliver(self, message: Message) -> None:
@@ -142,6 +144,7 @@ class Outbox:
         now = self._clock.now()
         not_sent = partial(_not_sent, message=message, words=words, wait=wait, now=now)
         await write_patiently(self._store, self._clock, not_sent)
+        crash_point("outbox.not_sent")
         log.warning("message_not_sent", key=message.key, channel=message.channel, error=words, retry_in=wait)
 
 

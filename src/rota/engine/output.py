@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import json
 import os
 import re
@@ -16,6 +17,8 @@ _SHORTEST_LINE = 12
 _RING = 256_000
 _CONTINUATION = bytes(range(0x80, 0xC0))
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
+_BEGUN = re.compile(rb"\x1b(?:\[[0-9;?]*[ -/]*|\][^\x07\x1b]*)?$")
+_LONGEST_ESCAPE = 256
 _LINE_ENDS = re.compile(r"\r+\n?")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -108,6 +111,15 @@ def readable(data: bytes) -> str:
     """Bytes as text for people and JSON: no colours, no control characters but newline and tab."""
     text = _LINE_ENDS.sub("\n", _ESCAPES.sub("", data.decode("utf-8", "replace")))
     return _CONTROLS.sub("\ufffd", text)
+
+
+def settled(data: bytes) -> bytes:
+    """The part of `data` that is final whatever comes next: without half a character or half an escape at its end."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    decoder.decode(data)
+    data = data[: len(data) - len(decoder.getstate()[0])]
+    begun = _BEGUN.search(data, max(0, len(data) - _LONGEST_ESCAPE))
+    return data if begun is None else data[: begun.start()]
 
 
 class OutputLog:

@@ -57,7 +57,9 @@ def is_orphan(run: Run, folder: Path, me: str, now: Micros) -> bool:
 def _held(path: Path) -> bool:
     try:
         with path.open("r+") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(
+                file, fcntl.LOCK_SH | fcntl.LOCK_NB
+            )  # shared: two that ask are no owner to each other
             path.unlink(missing_ok=True)
             return False
     except FileNotFoundError:

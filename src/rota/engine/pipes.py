@@ -13,6 +13,26 @@ _CHUNK = 65_536
 _DRAIN = 256  # chunks: more than any pipe holds, and an end to what is written into it for ever
 
 
+class Flow:
+    """How fast output is taken in all: a program that prints without end must not keep us busy with it alone.
+
+    `rate`: bytes a second; `burst`: seconds of it that may come at once.
+    """
+
+    def __init__(self, rate: float = 200e6, burst: float = 0.05) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._paid_until = 0.0
+
+    def pause(self, size: int, now: float) -> float:
+        """Seconds for which whoever has just delivered `size` bytes is to wait; 0 at an ordinary pace."""
+        self._paid_until = max(self._paid_until, now - self._burst) + size / self._rate
+        return max(0.0, self._paid_until - now)
+
+
+FLOW = Flow()
+
+
 class Pipes:
     """Pipes for one child. `far`: its ends (stdout, stderr, and stdin where it is fed), closed by `hand_over`.
 
@@ -49,7 +69,7 @@ class Pipes:
             if name == "stdin":
                 self._loop.add_writer(fd, self._write)
             else:
-                self._loop.add_reader(fd, self._read, name)
+                self._loop.add_reader(fd, self._take, name)
 
     def hand_over(self) -> None:
         """The child has its ends: close them here, so that each pipe ends with its last writer."""
@@ -70,27 +90,39 @@ class Pipes:
             self._shut(name)
         self.hand_over()
 
-    def _read(self, name: str) -> bool:
-        """Hand one chunk on; False when there is none at present, or none any more."""
+    def _take(self, name: str) -> None:
+        """Hand one chunk on, and leave the pipe alone for a while when too much comes."""
+        size = self._read(name)
+        pause = FLOW.pause(size, self._loop.time())
+        if pause and name in self._near:
+            self._loop.remove_reader(self._near[name])
+            self._loop.call_later(pause, self._go_on, name)
+
+    def _go_on(self, name: str) -> None:
+        if name in self._near:
+            self._loop.add_reader(self._near[name], self._take, name)
+
+    def _read(self, name: str) -> int:
+        """Hand one chunk on; its size, 0 when there is none at present, or none any more."""
         fd = self._near.get(name)
         if fd is None:
-            return False
+            return 0
         try:
             data = os.read(fd, _CHUNK)
         except (BlockingIOError, InterruptedError):
-            return False
+            return 0
         except OSError:
             data = b""
         if not data:
             self._shut(name)
-            return False
+            return 0
         if self.failure is None:
             try:
                 self.on_output(name, data)
             except Exception as error:  # noqa: BLE001 # raised again by whoever waits for the child
                 self.failure = error
                 self._on_failure()
-        return True
+        return len(data)
 
     def _write(self) -> None:
         try:

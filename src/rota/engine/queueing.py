@@ -9,13 +9,19 @@ from typing import Any
 
 from rota.model.ids import run_id as new_run_id
 from rota.model.instants import Micros
-from rota.model.job import Job
-from rota.model.ledger import Event, Occurrence, Outcome
+from rota.model.job import Job, Overlap
+from rota.model.ledger import Event, JobRecord, Occurrence, Outcome
 from rota.model.run import Reason, Run, RunState
 from rota.planning.overlap import admit
 from rota.ports.store import Tx
 
 JITTER = Reason("jitter", "spread by jitter")
+SPREAD = Reason("spread", "spread: catching up")
+# More than the priorities of two jobs (-1000 to 1000) can differ by.
+BEHIND = 2001
+# The triggers of the runs that a person starts.
+MANUAL, RERUN = "manual", "rerun"
+BY_HAND = frozenset({MANUAL, RERUN})
 
 
 @dataclass(frozen=True)
@@ -23,7 +29,8 @@ class Call:
     """A trigger's call for a run. `key` None: the run's own id (a manual run has no other).
 
     `verdict` other than RAN: only the ledger row is written. `wait`: microseconds until the run may
-    start. `definition`: hash of the job's definition.
+    start. `definition`: hash of the job's definition. `behind`: its run goes after all that is due now.
+    `makes_up`: its run may take the place of an outcome other than RAN that the ledger has for this occurrence.
     """
 
     job: Job
@@ -38,6 +45,8 @@ class Call:
     wait_reason: Reason = JITTER
     until: Micros | None = None
     count: int = 1
+    behind: bool = False
+    makes_up: bool = False
 
 
 def queue(tx: Tx, call: Call, now: Micros) -> tuple[Run | None, Reason]:
@@ -55,7 +64,51 @@ def queue(tx: Tx, call: Call, now: Micros) -> tuple[Run | None, Reason]:
         else:
             run, cancel = _run(call, now), admission.cancel
     key = call.key or (run.id if run is not None else new_run_id(now, secrets.randbits))
-    occurrence = Occurrence(
+    occurrence = _occurrence(call, now, key, (outcome, reason), run)
+    made_up = call.makes_up and run is not None
+    if not tx.ledger.add(occurrence) and not (made_up and tx.ledger.amend(occurrence)):
+        return None, Reason("known", "this occurrence is in the ledger already")
+    if run is None:
+        kind = f"occurrence_{outcome.value}"
+        tx.events.append(Event(kind, now, call.job.id, None, {"key": key, "reason": reason.code}))
+        return None, reason
+    for other in cancel:
+        words = f"a later run was due ({run.id}), and overlap is cancel-running"
+        tx.runs.request_cancel(other, Reason("overlap", words))
+    tx.runs.add(run)
+    tx.events.append(Event("run_queued", now, call.job.id, run.id, {"key": key}))
+    return run, reason
+
+
+def queue_all(tx: Tx, calls: Sequence[Call], now: Micros) -> list[Run]:
+    """`queue` for many calls in order; their runs. The runs that no other run is in the way of are written at once."""
+    free = [call for call in calls if call.verdict is Outcome.RAN]
+    busy = tx.bulk.busy(sorted({call.job.id for call in free if call.job.overlap is not Overlap.ALLOW}))
+    runs: list[Run] = []
+    together: list[tuple[Occurrence, Run]] = []
+    one_by_one: list[Call] = []
+    for call in calls:
+        if call.verdict is not Outcome.RAN or (call.job.id in busy and call.job.overlap is not Overlap.ALLOW):
+            one_by_one.append(call)
+            continue
+        if call.job.overlap is not Overlap.ALLOW:
+            busy.add(call.job.id)  # the next one of the same job finds this one in its way
+        run = _run(call, now)
+        together.append((_occurrence(call, now, call.key or run.id, (call.verdict, call.reason), run), run))
+    if together:
+        runs += tx.bulk.queue(together)
+    for call in one_by_one:
+        run_or_none, _ = queue(tx, call, now)
+        if run_or_none is not None:
+            runs.append(run_or_none)
+    return runs
+
+
+def _occurrence(
+    call: Call, now: Micros, key: str, ended: tuple[Outcome, Reason], run: Run | None
+) -> Occurrence:
+    outcome, reason = ended
+    return Occurrence(
         job_id=call.job.id,
         trigger_id=call.trigger_id,
         key=key,
@@ -67,33 +120,25 @@ def queue(tx: Tx, call: Call, now: Micros) -> tuple[Run | None, Reason]:
         until=call.until,
         count=call.count,
     )
-    if not tx.ledger.add(occurrence):
-        return None, Reason("known", "this occurrence is in the ledger already")
-    if run is None:
-        kind = f"occurrence_{outcome.value}"
-        tx.events.append(Event(kind, now, call.job.id, None, {"key": key, "reason": reason.code}))
-        return None, reason
-    for other in cancel:
-        words = f"a later run was due ({run.id}), and overlap is cancel-running"
-        cancel_run(tx, other, now, Reason("overlap", words))
-    tx.runs.add(run)
-    tx.events.append(Event("run_queued", now, call.job.id, run.id, {"key": key}))
-    return run, reason
 
 
-def cancel_run(tx: Tx, run_id: str, now: Micros, reason: Reason) -> RunState | None:
-    """Ask for a run's end, with all that belongs to it; the state before (None: no such run).
+def cancel_unstarted(tx: Tx, job_id: str, reason: Reason, *, by_hand: bool = False) -> None:
+    """Ask for the end of a job's runs that have not started; of those that a person started only where `by_hand`."""
+    for run in tx.runs.active(job_id):
+        if run.started_at is None and (by_hand or run.trigger_id not in BY_HAND):
+            tx.runs.request_cancel(run.id, reason)
 
-    A running one is told, and its executor writes the rest.
-    """
-    run = tx.runs.get(run_id)
-    before = tx.runs.request_cancel(run_id, now)
-    if run is not None and before in {RunState.QUEUED, RunState.WAITING}:
-        tx.approvals.withdraw(run_id, now)
-        if run.started_at is None:
-            tx.ledger.settle(run_id, Outcome.SKIPPED, reason)
-        tx.events.append(Event("run_cancelled", now, run.job_id, run_id, {"reason": reason.code}))
-    return before
+
+def was_called_off(run: Run, reason: Reason) -> bool:
+    """Whether a run ends before it began since its job starts nothing any more: an occurrence like any other skipped."""
+    return run.started_at is None and reason.code in {"paused", "disabled", "removed"}
+
+
+def at_rest(record: JobRecord) -> Reason | None:
+    """Why no trigger starts this job at present."""
+    if record.paused_at is not None:
+        return Reason("paused", "the job was paused")
+    return None if record.enabled else Reason("disabled", "the job was disabled (`enabled: false`)")
 
 
 def default_params(job: Job) -> dict[str, Any]:
@@ -116,5 +161,5 @@ def _run(call: Call, now: Micros) -> Run:
         not_before=now + call.wait if call.wait else None,
         inputs={"params": default_params(call.job), **call.inputs},
         group=None if call.job.concurrency is None else call.job.concurrency.group,
-        priority=call.job.priority,
+        priority=call.job.priority - (BEHIND if call.behind else 0),
     )

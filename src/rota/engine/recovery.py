@@ -13,6 +13,7 @@ from rota.model.instants import SECOND, Micros
 from rota.model.ledger import Event
 from rota.model.run import Reason, Run
 from rota.ports.clock import Clock
+from rota.ports.crash import crash_point
 from rota.ports.processes import Processes
 from rota.ports.store import Store, Tx
 
@@ -42,14 +43,17 @@ class Recovery:
             markers = {"ROTA_RUN_ID": run.id, "ROTA_WORKSPACE": str(self._workspace)}
             try:
                 survivors = await self._processes.sweep(markers)
+                crash_point("recovery.swept")
                 await self._store.write(partial(_take_over, run=run, now=now))
+                crash_point("recovery.taken_over")
             except LostClaimError:
                 continue  # another process was first
             except OSError:
                 log.exception("run_not_taken_over", run=run.id, job=run.job_id)
                 continue  # at the next look; the others need not wait for it
             log.warning("run_taken_over", run=run.id, job=run.job_id, owner=run.owner, survivors=survivors)
-        await self._store.write(lambda tx: tx.outbox.reopen(now, now - STALE_MESSAGE))
+        if await self._store.write(lambda tx: tx.outbox.reopen(now, now - STALE_MESSAGE)):
+            crash_point("recovery.messages_reopened")
         return len(orphans)
 
 

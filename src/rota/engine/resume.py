@@ -11,6 +11,7 @@ from rota.model.job import OnInterrupt
 from rota.model.message import Approval, ApprovalState
 from rota.model.run import Reason, StepRun, StepState
 from rota.planning.recover import recover
+from rota.ports.crash import crash_point
 from rota.ports.steps import Done, Failed, StepKind
 
 
@@ -45,6 +46,7 @@ async def _recover(journal: Journal, kinds: Mapping[str, StepKind]) -> None:
                 choices=("retry", "skip", "fail"),
             )  # fmt: skip
         await journal.end(replace(known, state=recovery.state, reason=recovery.reason), lost, question)
+        crash_point("resume.step_recovered")
 
 
 async def _take_answers(
@@ -65,6 +67,7 @@ async def _take_answers(
             await journal.end(replace(step, state=state, reason=reason))
             continue
         await journal.end(_answered(journal, step, attempts, values(), answer=answer, by=by))
+        crash_point("resume.answer_taken")
 
 
 def _answered(

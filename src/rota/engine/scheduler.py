@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Protocol
 
 import structlog
 
 from rota.engine.conditions import screened
 from rota.engine.definitions import Definitions, schedule_of
-from rota.engine.queueing import Call, queue
+from rota.engine.queueing import JITTER, SPREAD, Call, at_rest, queue, queue_all
+from rota.engine.wallclock import WallWatch
+from rota.engine.work import Claimed
 from rota.model.errors import StoreError
-from rota.model.instants import MINUTE, SECOND, Micros
+from rota.model.instants import MINUTE, SECOND, Micros, age
 from rota.model.job import CatchUpMode, Job, Overlap
-from rota.model.ledger import TriggerRecord
-from rota.model.run import Reason
-from rota.planning.due import Plan, jitter_of, next_due, plan
+from rota.model.ledger import Outcome, TriggerRecord
+from rota.model.run import Reason, Run
+from rota.planning.due import GRACE, Plan, jitter_of, next_due, plan, spread
 from rota.ports.clock import Clock
 from rota.ports.crash import crash_point
 from rota.ports.store import Store, Tx
 
 BATCH = 200
-# A clock that is corrected by less than this is not set back.
-BACK: Micros = MINUTE
+# A clock that is corrected by less than this is neither set back nor forward.
+SET: Micros = MINUTE
 log = structlog.get_logger("rota.scheduler")
 
 
@@ -38,18 +41,58 @@ class _Due:
     calls: tuple[Call, ...]
 
 
+class Starter(Protocol):
+    """Who claims and starts runs."""
+
+    def claim_new(self, tx: Tx, runs: Sequence[Run]) -> Claimed:
+        """Claim what may start of runs that are queued in this transaction: one commit and one wait fewer."""
+        ...
+
+    def start(self, claimed: Claimed) -> None:
+        """Have them worked on."""
+        ...
+
+
 class Scheduler:
     """One pass at a time; safe beside others on the same store, since every move is compare-and-set."""
 
-    def __init__(self, store: Store, clock: Clock, definitions: Definitions) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        definitions: Definitions,
+        *,
+        workspace: Callable[[], Mapping[str, str]],
+    ) -> None:
         self._store = store
         self._clock = clock
         self._definitions = definitions
+        self._workspace = workspace
         self._latest: Micros | None = None
+        self._spread = False
+        self._late = 0  # runs of this pass that are late
+        self._wall = WallWatch(clock)
+        self.starter: Starter | None = None
+        # Since the last whole pass: how far the wall clock went ahead of time, what ailed the state.
+        self._leap: Micros = 0
+        self._ailment: str | None = None
 
-    async def run_once(self) -> Micros | None:
-        """Handle everything due now; when to look again (None: nothing is scheduled)."""
-        await self._mind_the_clock()
+    async def run_once(self, *, spread: bool = False) -> Micros | None:
+        """Handle everything due now; when to look again (None: nothing is scheduled).
+
+        `spread`: what is late does not start all at once.
+        """
+        self._spread, self._late = spread, 0
+        try:
+            await self._mind_the_clock()
+            wake_at = await self._handle_due()
+        except StoreError as error:
+            self._ailment = str(error)
+            raise
+        self._leap, self._ailment = 0, None
+        return wake_at
+
+    async def _handle_due(self) -> Micros | None:
         while True:
             now = self._clock.now()
             triggers = self._store.read(lambda tx: tx.triggers.due(now, BATCH))  # noqa: B023 # called at once
@@ -73,14 +116,16 @@ class Scheduler:
 
         What was recorded stays: a moment whose key is in the ledger does not run again.
         """
+        self._leap += self._wall.strayed()
+        if self._leap > SET:
+            log.warning("clock_went_ahead", by_seconds=self._leap // SECOND)
         now, latest = self._clock.now(), self._latest
-        if latest is None:  # the first look: how far had whoever looked before come?
-            lives = self._store.read(lambda tx: tx.daemons.recent(2))
-            latest = max((life.seen_at for life in lives), default=now)
-        self._latest = now
-        if now > latest - BACK:
+        if latest is None:  # the first look: how far had those come who looked before?
+            latest = max((t.since for t in self._store.read(lambda tx: tx.triggers.all())), default=now)
+        if now > latest - SET:
+            self._latest = now
             return
-        ahead = [t for t in self._store.read(lambda tx: tx.triggers.all()) if t.since > now + BACK]
+        ahead = [t for t in self._store.read(lambda tx: tx.triggers.all()) if t.since > now + SET]
         log.warning("clock_set_back", by_seconds=(latest - now) // SECOND, triggers=len(ahead))
         for trigger in ahead:
             try:
@@ -89,16 +134,20 @@ class Scheduler:
                 log.exception("trigger_failed", job=trigger.job_id, trigger=trigger.trigger_id)
                 continue
             await self._store.write(partial(_rewind, trigger=trigger, since=now, next_due=again))
+            crash_point("scheduler.rewound")
+        self._latest = now  # not before all are back: a write that fails is tried again
 
     async def _record(self, due: Sequence[_Due], stuck: Sequence[TriggerRecord], now: Micros) -> None:
         """Write what was decided, all in one commit; where one item cannot be written, the others are."""
         try:
-            await self._store.write(partial(_apply, due=due, stuck=stuck, now=now))
+            claimed = await self._store.write(partial(self._apply, due=due, stuck=stuck, now=now))
+            if claimed is not None and self.starter is not None:
+                self.starter.start(claimed)
         except Exception as error:
             if len(due) + len(stuck) == 1 and not isinstance(error, StoreError):
                 log.exception("trigger_not_recorded", trigger=(due[0].trigger if due else stuck[0]))
                 if due:
-                    await self._store.write(partial(_apply, due=(), stuck=[due[0].trigger], now=now))
+                    await self._store.write(partial(self._apply, due=(), stuck=[due[0].trigger], now=now))
                 return
             if len(due) + len(stuck) <= 1 or isinstance(error, StoreError):
                 raise
@@ -107,12 +156,34 @@ class Scheduler:
             for trigger in stuck:
                 await self._record((), [trigger], now)
 
+    def _apply(
+        self, tx: Tx, due: Sequence[_Due], stuck: Sequence[TriggerRecord], now: Micros
+    ) -> Claimed | None:
+        """Write it; the runs that could be claimed in the same transaction."""
+        calls: list[Call] = []
+        for item in due:
+            record = tx.jobs.get(item.trigger.job_id)
+            if record is None or record.status == "removed" or at_rest(record) is not None:
+                continue  # it was put to rest since the decision
+            if record.hash != item.definition:
+                continue  # it was changed: the next look decides by what it says now
+            if tx.triggers.advance(item.trigger, since=item.plan.since, next_due=item.plan.next_due):
+                if len(item.calls) == 1:
+                    calls += item.calls
+                    continue
+                for place, call in enumerate(item.calls):
+                    queue(tx, call, now + place)  # a microsecond apart, so that they start in this order
+        runs = queue_all(tx, calls, now)
+        for trigger in stuck:  # not tried again before its job changes; the job says so
+            if tx.triggers.advance(trigger, since=trigger.since, next_due=None):
+                words = f"trigger `{trigger.trigger_id}` could not be computed; see .rota/logs/daemon.log"
+                tx.jobs.set_error(trigger.job_id, words, now)
+        return None if self.starter is None or not runs else self.starter.claim_new(tx, runs)
+
     async def daemon_started(self, daemon_id: str) -> None:
         """Call the jobs with an `@reboot` trigger, once in this daemon's life."""
         now = self._clock.now()
         for record in self._store.read(lambda tx: tx.jobs.all()):
-            if not record.enabled or record.paused_at is not None:
-                continue
             try:
                 job = self._definitions.get(record.hash)
             except Exception:  # one bad definition must not keep the daemon from starting
@@ -122,8 +193,20 @@ class Scheduler:
                 if trigger.kind == "reboot":
                     reason = Reason("daemon_start", "the daemon started")
                     call = Call(job, record.hash, trigger.id, now, reason, key=daemon_id)
-                    call = self._screened(call, record.timezone, now)
+                    why_not = at_rest(record)
+                    if why_not is None:
+                        call = self._screened(call, record.timezone, now)
+                    else:
+                        call = replace(call, verdict=Outcome.SKIPPED, reason=why_not)
                     await self._store.write(partial(queue, call=call, now=now))
+                    crash_point("scheduler.start_called")
+
+    def _cause(self) -> Reason | None:
+        """Why moments are late that come to light now; None: nobody was looking, or nothing out of the ordinary."""
+        if self._leap > SET:
+            words = f"the clock went {age(self._leap + 5 * SECOND)} ahead at once (it was set, or the machine slept)"
+            return Reason("clock_ahead", words)
+        return None if self._ailment is None else Reason("state_failed", self._ailment)
 
     def _decide(self, trigger: TriggerRecord, now: Micros) -> _Due | None:
         """Everything that can raise or take time, so that the transaction only writes."""
@@ -132,7 +215,7 @@ class Scheduler:
             if record is None:
                 return None
             job = self._definitions.get(record.hash)
-            planned = plan(trigger, schedule_of(trigger), job.catch_up, now)
+            planned = plan(trigger, schedule_of(trigger), job.catch_up, now, self._cause())
             return _Due(trigger, record.hash, planned, self._calls(trigger, record.hash, job, planned, now))
         except Exception as error:  # one bad trigger must not end the loop
             log.exception("trigger_failed", job=trigger.job_id, trigger=trigger.trigger_id, error=str(error))
@@ -144,8 +227,13 @@ class Scheduler:
         if job.catch_up.mode is CatchUpMode.ALL and job.overlap is Overlap.SKIP and len(planned.rows) > 1:
             # `all` asks for each of them; one after the other, since they are not to overlap.
             job = replace(job, overlap=Overlap.QUEUE)
-        calls = (
-            Call(
+        calls: list[Call] = []
+        # All of them where one is late: what is due now does not overtake what its own job has to make up for.
+        late = any(row.outcome is Outcome.RAN and now - row.due_at > GRACE for row in planned.rows)
+        for row in planned.rows:
+            jitter = jitter_of(job.id, row.key, job.jitter)
+            share = spread(self._late) if late and self._spread else 0
+            call = Call(
                 job=job,
                 definition=definition,
                 trigger_id=trigger.trigger_id,
@@ -153,33 +241,19 @@ class Scheduler:
                 reason=row.reason,
                 key=row.key,
                 verdict=row.outcome,
-                wait=jitter_of(job.id, row.key, job.jitter),
+                wait=max(jitter, share),
+                wait_reason=SPREAD if share > jitter else JITTER,
                 until=row.until,
                 count=row.count,
+                behind=late,
             )
-            for row in planned.rows
-        )
-        return tuple(self._screened(call, trigger.timezone, now) for call in calls)
+            calls.append(self._screened(call, trigger.timezone, now))
+            self._late += late and calls[-1].verdict is Outcome.RAN
+        return tuple(calls)
 
     def _screened(self, call: Call, timezone: str, now: Micros) -> Call:
-        return self._store.read(lambda tx: screened(tx, call, timezone, now))
+        return self._store.read(lambda tx: screened(tx, call, timezone, now, self._workspace()))
 
 
 def _rewind(tx: Tx, trigger: TriggerRecord, since: Micros, next_due: Micros | None) -> None:
     tx.triggers.advance(trigger, since=since, next_due=next_due)
-
-
-def _apply(tx: Tx, due: Sequence[_Due], stuck: Sequence[TriggerRecord], now: Micros) -> None:
-    for item in due:
-        record = tx.jobs.get(item.trigger.job_id)
-        if record is None or record.status == "removed" or record.paused_at is not None or not record.enabled:
-            continue  # it was put to rest since the decision
-        if record.hash != item.definition:
-            continue  # it was changed: the next look decides by what it says now
-        if tx.triggers.advance(item.trigger, since=item.plan.since, next_due=item.plan.next_due):
-            for call in item.calls:
-                queue(tx, call, now)
-    for trigger in stuck:  # not tried again before its job changes; the job says so
-        if tx.triggers.advance(trigger, since=trigger.since, next_due=None):
-            words = f"trigger `{trigger.trigger_id}` could not be computed; see .rota/logs/daemon.log"
-            tx.jobs.set_error(trigger.job_id, words, now)

@@ -98,6 +98,7 @@ class HttpStep:
                 },
                 ctx.env,
                 ctx.workspace,
+                limits=ctx.limits,
             ),
             ctx.log,
         )

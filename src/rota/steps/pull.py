@@ -55,6 +55,7 @@ class PullStep:
             },
             ctx.env,
             ctx.workspace,
+            limits=ctx.limits,
         )
         items, text, note = _pulled(await ctx.services.hosts.call(call, ctx.log), kind.key)
         ctx.say(f"{params.pull}: {len(items)} item{'' if len(items) == 1 else 's'}")

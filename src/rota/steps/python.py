@@ -40,6 +40,11 @@ class PythonStep:
 
     async def run(self, params: PythonParams, ctx: StepContext) -> StepResult:
         """Call it; what it returns becomes the output and the names that the step puts out."""
+        returned = await ctx.services.hosts.call(self.call(params, ctx), ctx.log)
+        return self.done(returned, ctx.config.limits.value)
+
+    def call(self, params: PythonParams, ctx: StepContext) -> HostCall:
+        """The call that it is."""
         where, function = params.python.rsplit(":", 1)
         args = fill_values(params.args, ctx)
         paths = [ctx.workspace, ctx.workspace / ".rota" / "jobs"]
@@ -53,14 +58,13 @@ class PythonStep:
                 )
             target = f"{file}:{function}"
             paths.insert(0, file.parent)
-        call = HostCall(target, args, ctx.env, ctx.workspace, tuple(paths), (ctx.workspace,))
-        return _result(await ctx.services.hosts.call(call, ctx.log), ctx.config.limits.value)
+        return HostCall(target, args, ctx.env, ctx.workspace, tuple(paths), (ctx.workspace,), ctx.limits)
 
-
-def _result(returned: Any, limit: int) -> Done:
-    if returned is None:
-        return Done()
-    if isinstance(returned, str):
-        return Done(capped(returned, limit))
-    text = capped(json.dumps(returned, ensure_ascii=False), limit)
-    return Done(text, returned if isinstance(returned, dict) else {"result": returned})
+    def done(self, returned: Any, limit: int) -> Done:
+        """A mapping puts out its names, anything else the name `result`."""
+        if returned is None:
+            return Done()
+        if isinstance(returned, str):
+            return Done(capped(returned, limit))
+        text = capped(json.dumps(returned, ensure_ascii=False), limit)
+        return Done(text, returned if isinstance(returned, dict) else {"result": returned})

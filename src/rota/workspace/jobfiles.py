@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import dataclass
@@ -31,7 +32,13 @@ def scan(layout: Layout) -> list[JobFile]:
 
 def read(layout: Layout, file: JobFile) -> str:
     """The text of a job file, undecodable bytes replaced. Raises OSError."""
-    with (layout.root / file.path).open("rb") as handle:
+    path = layout.root / file.path
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
+    if not stat.S_ISREG(mode):  # to open a pipe would be to wait for whoever writes into it
+        raise OSError(errno.EINVAL, "it is not an ordinary file", str(path))
+    with path.open("rb") as handle:
         return handle.read(MAX_BYTES + 1).decode("utf-8-sig", "replace")
 
 
@@ -53,9 +60,10 @@ def _file(layout: Layout, path: Path, *, hook: bool) -> JobFile | None:
     try:
         status = path.stat()
     except OSError:
-        return None  # gone between listing and looking, or a link that leads nowhere
-    if not stat.S_ISREG(status.st_mode):
-        return None
+        try:
+            status = path.lstat()  # a link that leads nowhere or in a circle: to be shown, not passed over
+        except OSError:
+            return None  # gone between listing and looking
     return JobFile(layout.relative(path), _stamp(status), hook)
 
 

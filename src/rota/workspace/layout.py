@@ -16,6 +16,7 @@ secrets.json
 logs/
 owners/
 schema/
+cache/
 jobs/output/
 daemon.*
 """
@@ -71,6 +72,11 @@ class Layout:
     def schema(self) -> Path:
         """The JSON Schema that job files refer to."""
         return self.rota / "schema"
+
+    @property
+    def cache(self) -> Path:
+        """What can be made anew, and makes commands start sooner."""
+        return self.rota / "cache"
 
     def relative(self, path: Path) -> str:
         """`path` as the user would write it, from the root."""

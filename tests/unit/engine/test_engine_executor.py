@@ -354,7 +354,7 @@ def test_notices_that_cannot_be_made_change_no_outcome(world: World, monkeypatch
 def test_a_failure_of_rotas_own_still_ends_the_run_and_tells(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(world.engine.executor._attempts, "open_log", lambda _try: 1 / 0)
+    monkeypatch.setattr(world.engine.executor.attempts, "open_log", lambda _try: 1 / 0)
     text = steps("id: a, act: x", "id: b, act: x", head="on_error: {notify: [chat]}\n")
     assert run(world, text) is RunState.FAILED
     assert world.run().reason.code == "internal"

@@ -7,7 +7,6 @@ import asyncio
 import pytest
 from tests.support.world import World
 
-from rota.engine.queueing import cancel_run
 from rota.model.ledger import Outcome
 from rota.model.run import Reason, RunState
 from rota.ports.steps import Done, StepContext, StepResult, Waiting
@@ -28,8 +27,8 @@ async def under_way(world: World, step: str) -> None:
 
 
 def cancel(world: World) -> None:
-    now = world.clock.now()
-    world.real.write_now(lambda tx: cancel_run(tx, world.run().id, now, Reason("cancelled", "cancelled")))
+    reason = Reason("cancelled", "cancelled by hand")
+    world.real.write_now(lambda tx: tx.runs.request_cancel(world.run().id, reason))
 
 
 def test_cancel_while_running_ends_the_step_and_starts_no_other(world: World) -> None:
@@ -79,7 +78,9 @@ def test_cancel_while_waiting_for_a_person_withdraws_the_question(world: World) 
     asyncio.run(world.pass_())
     assert len(world.real.read(lambda tx: tx.approvals.open())) == 1
     cancel(world)
+    asyncio.run(world.pass_())
     assert world.state() is RunState.CANCELLED
+    assert world.states() == {"a": "cancelled", "b": "skipped"}
     assert world.real.read(lambda tx: tx.approvals.open()) == []
     assert world.ledger()[0].outcome is Outcome.RAN
 
@@ -123,7 +124,7 @@ def test_a_shutdown_gives_what_runs_its_grace(world: World) -> None:
     async def story() -> None:
         await under_way(world, "b")
         asyncio.get_running_loop().call_later(0.02, leave.set)
-        await world.engine.executor.drain(5.0)
+        await world.engine.work.drain(5.0)
 
     asyncio.run(story())
     assert world.state() is RunState.SUCCEEDED
@@ -140,7 +141,7 @@ def test_a_shutdown_ends_though_the_state_cannot_be_written(
     async def story() -> None:
         await under_way(world, "b")
         world.store.dead = True
-        await asyncio.wait_for(world.engine.executor.drain(0.0), 5)
+        await asyncio.wait_for(world.engine.work.drain(0.0), 5)
 
     asyncio.run(story())
     assert world.state() is RunState.RUNNING
@@ -238,7 +239,7 @@ def test_a_run_that_was_taken_over_is_not_written_to_by_its_first_owner(world: W
         await world.settle()
         before = world.steps()
         leave.set()
-        await world.until(lambda: not first.executor.active)
+        await world.until(lambda: not first.work.active)
         assert world.steps() == before
 
     asyncio.run(story())

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from tests.support.world import World
 
+from rota.engine.retention import EVERY
 from rota.model.config import Limits
 from rota.model.instants import SECOND
 from rota.model.run import Reason, RunState
@@ -84,7 +85,7 @@ def test_a_long_queue_of_one_job_holds_up_no_other(world: World) -> None:
     async def story() -> None:
         hold(world)
         await started(world, 2)
-        await world.engine.executor.drain(0.0)
+        await world.engine.work.drain(0.0)
 
     asyncio.run(story())
     assert sorted(names(world)) == ["j", "other"]
@@ -149,7 +150,7 @@ def test_a_run_whose_time_has_come_and_that_finds_no_place_makes_no_spin(world: 
         wake = await world.engine.dispatcher.run_once()
         assert wake is not None
         assert wake >= world.clock.now() + SECOND
-        await world.engine.executor.drain(0.0)
+        await world.engine.work.drain(0.0)
 
     asyncio.run(story())
 
@@ -245,6 +246,26 @@ def test_old_runs_and_their_logs_go_and_the_ledger_stays(world: World) -> None:
     assert len(world.runs()) == 2
     assert {p.name for p in (world.root / ".rota/logs/runs").iterdir()} == {run.id for run in world.runs()}
     assert len(world.ledger()) == 5
+
+
+def test_old_runs_go_in_time_however_short_the_lives_of_the_daemons_are(world: World) -> None:
+    world.settings(limits=Limits(keep_runs=1))
+    world.job("overlap: allow\n" + STEP)
+
+    def left_by_a_tick() -> int:
+        world.start()
+        world.start()
+        world.engine = world.new_engine()
+        asyncio.run(world.engine.run_dry(schedule=True))
+        return len(world.runs())
+
+    assert left_by_a_tick() == 1
+    world.clock.advance(EVERY / SECOND / 2)
+    assert left_by_a_tick() == 3, "not again so soon"
+    world.clock.advance(EVERY / SECOND / 2)
+    assert left_by_a_tick() == 1
+    world.clock.advance(-86_400)
+    assert left_by_a_tick() == 1, "a clock that was set back does not put it off"
 
 
 def test_a_tick_also_starts_what_follows(world: World) -> None:

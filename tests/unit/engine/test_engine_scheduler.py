@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 from tests.support.world import World
 
-from rota.engine.queueing import queue
+from rota.engine.queueing import Call, queue_all
 from rota.model.errors import StoreError
-from rota.model.instants import DAY, HOUR, MINUTE, SECOND, from_micros
+from rota.model.instants import DAY, HOUR, MINUTE, SECOND, Micros, from_micros
 from rota.model.ledger import DaemonRecord, Outcome
 from rota.model.run import RunState
+from rota.ports.store import Tx
 
 EVERY = "schedule: every 10m\nsteps: [{id: a, act: hello}]\n"
 
@@ -66,6 +68,38 @@ def test_a_clock_set_back_does_not_run_it_again(world: World) -> None:
     assert world.outcomes() == [("ran", "on_time")]
 
 
+def test_a_clock_set_back_while_the_state_cannot_be_written(world: World) -> None:
+    for name in "ab":
+        world.job(EVERY, name)
+    world.clock.advance(600)
+    asyncio.run(world.pass_())
+    world.at(world.clock.now() - 5 * HOUR)
+    world.store.faults = [StoreError("the disk is full")]
+    with pytest.raises(StoreError):
+        asyncio.run(world.engine.scheduler.run_once())
+    asyncio.run(world.engine.scheduler.run_once())
+    soonest = [world.trigger(name).next_due for name in "ab"]
+    assert all(due is not None and due <= world.clock.now() + 600 * SECOND for due in soonest)
+
+
+def test_a_clock_that_went_ahead_is_why_occurrences_are_late(world: World) -> None:
+    world.job(EVERY)
+    asyncio.run(world.pass_())
+    world.at(world.clock.now() + HOUR)
+    asyncio.run(world.pass_())
+    assert all("the clock went 1 h ahead at once" in row.reason.text for row in world.ledger()[:-1])
+    # Time that passes while the state cannot be written, or while nobody looks, is something else.
+    world.clock.advance(1800)
+    world.store.faults = [StoreError("the disk is full")]
+    with pytest.raises(StoreError):
+        asyncio.run(world.engine.scheduler.run_once())
+    asyncio.run(world.pass_())
+    assert world.ledger()[-2].reason.text.endswith(", since the disk is full")
+    world.clock.advance(3600)
+    asyncio.run(world.pass_())
+    assert "the clock went" not in world.ledger()[-2].reason.text
+
+
 def test_a_paused_job_never_fires_and_its_pause_is_one_row(world: World) -> None:
     world.job(EVERY)
     world.pause()
@@ -109,7 +143,9 @@ def test_a_run_that_was_queued_when_its_job_was_removed_is_skipped_in_the_ledger
     world.clock.advance(600)
     asyncio.run(world.engine.scheduler.run_once())
     world.remove()
+    asyncio.run(world.pass_())
     assert world.state() is RunState.CANCELLED
+    assert world.began == []
     assert world.outcomes() == [("skipped", "removed")]
 
 
@@ -165,7 +201,9 @@ def test_cancel_running_ends_what_is_queued_and_says_so_in_the_ledger(world: Wor
     for _ in range(2):
         world.clock.advance(600)
         asyncio.run(world.engine.scheduler.run_once())
-    assert [run.state for run in world.runs()] == [RunState.QUEUED, RunState.CANCELLED]
+    asyncio.run(world.settle())
+    assert [run.state for run in world.runs()] == [RunState.SUCCEEDED, RunState.CANCELLED]
+    assert len(world.began) == 1
     assert world.outcomes() == [("skipped", "overlap"), ("ran", "on_time")]
 
 
@@ -225,12 +263,12 @@ def test_an_occurrence_that_cannot_be_written_holds_up_no_other(
     world.job("id: good\n" + EVERY, "good")
     world.clock.advance(600)
 
-    def picky(tx: object, call: object, now: int) -> object:
-        if call.job.id == "j":  # type: ignore[attr-defined]
+    def picky(tx: Tx, calls: Sequence[Call], now: Micros) -> object:
+        if any(call.job.id == "j" for call in calls):
             raise ValueError("no such thing")
-        return queue(tx, call, now)  # type: ignore[arg-type]
+        return queue_all(tx, calls, now)
 
-    monkeypatch.setattr("rota.engine.scheduler.queue", picky)
+    monkeypatch.setattr("rota.engine.scheduler.queue_all", picky)
     asyncio.run(world.engine.scheduler.run_once())
     assert len(world.runs("good")) == 1
     record = world.record()

@@ -36,6 +36,9 @@ class Desk:
         """Processes.sweep."""
         return 0
 
+    async def close(self) -> None:
+        """Processes.close."""
+
     def ask(self, runner: Runner, request: AgentRequest) -> StepResult:
         """Have a runner work on a request."""
         step = Step("ask", "agent")

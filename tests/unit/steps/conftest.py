@@ -43,7 +43,9 @@ class Clock:
     def monotonic(self) -> float:
         return 0.0
 
-    async def sleep(self, seconds: float, wake: asyncio.Event | None = None) -> None:
+    async def sleep(
+        self, seconds: float, wake: asyncio.Event | None = None, *, exactly: bool = False
+    ) -> None:
         raise AssertionError("a step does not sleep")
 
 
@@ -69,6 +71,9 @@ class Processes:
 
     async def sweep(self, markers: Mapping[str, str]) -> int:
         return 0
+
+    async def close(self) -> None:
+        return None
 
 
 class Hosts:

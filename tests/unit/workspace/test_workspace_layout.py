@@ -66,8 +66,15 @@ def test_which_files_are_job_files(layout: Layout) -> None:
         (".rota/jobs/b.yaml", False),
         (".rota/jobs/c.json", False),
         (".rota/jobs/d.py", False),
+        (".rota/jobs/dangling.yaml", False),
         (".rota/jobs/e.YML", False),
+        (".rota/jobs/folder.yaml", False),
     ]
+    # What cannot be a job file is listed all the same: reading it says why.
+    for file in found:
+        if file.path.endswith(("dangling.yaml", "folder.yaml")):
+            with pytest.raises(OSError, match=r"No such file|it is a folder"):
+                read(layout, file)
 
 
 def test_a_stamp_changes_with_the_content(layout: Layout) -> None:

@@ -1,0 +1,54 @@
+"""States of earlier versions: what the verbs say of one, and the workspace that it belongs to."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rota.ports.store import Tx
+
+STATES = Path(__file__).resolve().parents[1] / "faults" / "states"
+ALL = 100_000
+
+Seen = dict[str, dict[str, Any]]
+
+
+def furnish(root: Path) -> None:
+    """Put the job files of the fixtures into the workspace at `root`."""
+    shutil.copytree(STATES / "jobs", root / ".rota" / "jobs", dirs_exist_ok=True)
+
+
+def seen(tx: Tx) -> Seen:
+    """Every row, as the verbs give it: by table, then by key."""
+    jobs = tx.jobs.all(removed=True)
+    runs = tx.runs.recent(limit=ALL)
+    hashes = {job.hash for job in jobs} | {run.definition for run in runs}
+    found: Seen = {
+        "jobs": {job.id: asdict(job) for job in jobs},
+        "definitions": {hash_: tx.jobs.definition(hash_) for hash_ in hashes},
+        "broken_files": _keyed(tx.jobs.broken_files(), "path"),
+        "triggers": _keyed(tx.triggers.all(), "job_id", "trigger_id"),
+        "occurrences": _keyed(
+            (row for job in jobs for row in tx.ledger.of(job.id, limit=ALL)), "job_id", "trigger_id", "key"
+        ),
+        "runs": {run.id: asdict(run) for run in runs},
+        "steps": _keyed((step for run in runs for step in tx.runs.steps(run.id)), "run_id", "step_id"),
+        "attempts": _keyed(
+            (one for run in runs for one in tx.runs.attempts(run.id)), "run_id", "step_id", "number"
+        ),
+        "approvals": _keyed((one for run in runs for one in tx.approvals.of(run.id)), "run_id", "step_id"),
+        "messages": _keyed(tx.outbox.recent(limit=ALL), "key"),
+        "events": _keyed(tx.events.after(0, ALL), "id"),
+        "daemons": _keyed(tx.daemons.recent(ALL), "id"),
+        "cursors": {name: tx.cursors.get(name) for name in ("jobfiles", "settings", "feed")},
+    }
+    plain: Seen = json.loads(json.dumps(found, sort_keys=True))
+    return plain
+
+
+def _keyed(rows: Iterable[Any], *names: str) -> dict[str, Any]:
+    return {" ".join(str(getattr(row, name)) for name in names): asdict(row) for row in rows}
