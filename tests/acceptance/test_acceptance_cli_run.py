@@ -110,3 +110,20 @@ def test_without_a_daemon_what_follows_is_said_and_a_tick_runs_it(rota: Rota) ->
     again = rota("run", "second", code=4)
     assert "no daemon is running: `rota tick` takes it up" in again.err
     assert "second succeeded" in rota("tick").out
+
+
+def test_each_line_of_a_file_gets_a_run(rota: Rota) -> None:
+    rota.job(
+        "greet",
+        "overlap: allow\nparams: {who: {default: Sam}, word: {default: Hello}}\nsteps:\n  - run: echo {{ params.word }} {{ params.who }}\n",
+    )
+    lines = "".join(f'{{"who": "{who}"}}\n' for who in ("Ida", "Bo"))
+    said = rota("run", "greet", "--param", "word=Hi", "--each", "-", stdin=lines)
+    ids = said.out.split()
+    assert len(ids) == 2
+    assert "2 runs are queued." in said.err
+    assert "rota up" in said.err
+    rota("tick")
+    assert [rota("logs", run_id).out for run_id in ids] == ["Hi Ida\n", "Hi Bo\n"]
+    refused = rota("run", "greet", "--each", "-", stdin='{"whom": 1}\n', code=1)
+    assert "run 1: `greet` has no parameter `whom`" in refused.err

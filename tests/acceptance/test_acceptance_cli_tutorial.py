@@ -52,7 +52,7 @@ def _what_happened(rota: Rota) -> None:
     assert "ran: started when due" in why
     assert "Next: " in why
     history = rota.quick("history", "hello")
-    assert history.out.splitlines()[0].split() == ["RUN", "DUE", "BY", "STATE", "TOOK", "REASON"]
+    assert history.out.splitlines()[0].split() == ["RUN", "DUE", "(London)", "BY", "STATE", "TOOK", "REASON"]
     assert "succeeded" in history.out
     shown = rota.quick("show", "hello").out
     assert "every 1s" in shown

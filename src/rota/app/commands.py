@@ -7,18 +7,20 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from rota.app.cancelling import end_cancelled
 from rota.app.control import nudge, running_daemon
 from rota.app.queries import find_job, find_run
-from rota.app.triggers import skip_ahead
+from rota.app.triggers import resume_job as resume_in
 from rota.app.wiring import App
+from rota.engine.pausing import pause
 from rota.engine.queueing import Call, default_params, queue
-from rota.engine.queueing import cancel_run as cancel_run_of
 from rota.model.errors import ConflictError, NotFoundError, RotaError
 from rota.model.instants import Micros
 from rota.model.job import Job, Overlap, Param
 from rota.model.ledger import Event, JobRecord
 from rota.model.message import Approval
-from rota.model.run import Reason, Run, RunState
+from rota.model.run import Reason, Run
+from rota.ports.crash import crash_point
 from rota.ports.store import Tx
 from rota.spec import from_json
 
@@ -44,6 +46,7 @@ def run_job(app: App, job_id: str, params: Mapping[str, str] | None = None, *, f
         inputs=inputs,
     )
     run, reason = app.store.write_now(partial(queue, call=call, now=now))
+    crash_point("commands.queued")
     if run is None:
         alone = running_daemon(app.layout) is None
         wait = "no daemon is running: `rota tick` takes it up" if alone else "wait for it"
@@ -100,31 +103,14 @@ def _typed(param: Param, text: str) -> Any:
     return value
 
 
-def cancel_run(app: App, text: str) -> tuple[Run, RunState]:
-    """Ask for a run's end; the run and the state it was in. Raises NotFoundError, ConflictError when it is over."""
-    run = find_run(app, text)
-    now = app.clock.now()
-    reason = Reason("cancelled", "its run was cancelled before it started")
-    before = app.store.write_now(lambda tx: cancel_run_of(tx, run.id, now, reason))
-    if before is None or before not in {RunState.QUEUED, RunState.RUNNING, RunState.WAITING}:
-        raise ConflictError(f"run {run.id} is over already ({run.state.value})", hint="nothing to cancel")
-    nudge(app.layout)
-    return run, before
-
-
 def pause_job(app: App, job_id: str, reason: str = "by hand") -> JobRecord:
     """No trigger of this job fires until it is resumed. Raises NotFoundError, ConflictError."""
     record = find_job(app, job_id)
     now = app.clock.now()
 
-    def pause(tx: Tx) -> bool:
-        done = tx.jobs.pause(record.id, reason, now)
-        if done:
-            tx.events.append(Event("job_paused", now, record.id, None, {"reason": reason}))
-        return done
-
-    if not app.store.write_now(pause):
+    if not app.store.write_now(partial(pause, job_id=record.id, reason=reason, now=now)):
         raise ConflictError(f"`{record.id}` is paused already", hint=f"rota resume {record.id}")
+    end_cancelled(app)
     nudge(app.layout)
     return record
 
@@ -133,16 +119,7 @@ def resume_job(app: App, job_id: str) -> JobRecord:
     """Go on from now; what was due meanwhile is in the ledger as skipped. Raises NotFoundError, ConflictError."""
     record = find_job(app, job_id)
     now = app.clock.now()
-
-    def resume(tx: Tx) -> bool:
-        for trigger in tx.triggers.of(record.id):
-            skip_ahead(tx, trigger, now, Reason("paused", "the job was paused"))
-        done = tx.jobs.resume(record.id, now)
-        if done:
-            tx.events.append(Event("job_resumed", now, record.id))
-        return done
-
-    if record.paused_at is None or not app.store.write_now(resume):
+    if not app.store.write_now(partial(resume_in, job_id=record.id, now=now)):
         raise ConflictError(f"`{record.id}` is not paused", hint="see `rota show " + record.id + "`")
     nudge(app.layout)
     return record
@@ -167,6 +144,7 @@ def answer(app: App, text: str, reply: str, *, step: str | None = None, by: str 
     now = app.clock.now()
     if not app.store.write_now(partial(_answer, question=question, reply=reply, by=by, now=now)):
         raise ConflictError(f"run {run.id} was answered meanwhile", hint="see `rota inbox`")
+    crash_point("commands.answered")
     nudge(app.layout)
     return question
 

@@ -9,6 +9,7 @@ import json
 import os
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 from rota.model.errors import ConflictError
 from rota.workspace.layout import Layout
 
+_ASKING = 10.0  # seconds
 _LONGEST_SOCKET_PATH = 100  # sun_path holds 108 bytes on Linux, 104 on macOS
 
 
@@ -48,22 +50,33 @@ def hold_lock(layout: Layout, info: DaemonInfo) -> Iterator[None]:
     path = lock_path(layout)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            other = running_daemon(layout)
-            who = f" (pid {other.pid})" if other is not None else ""
-            raise ConflictError(
-                f"a daemon is running on {layout.root} already{who}",
-                hint="see `rota status`; stop it with `rota down`",
-                code="already_running",
-            ) from None
+        _take(handle, layout)
         os.ftruncate(handle, 0)
         os.pwrite(handle, json.dumps(info.__dict__).encode(), 0)
         yield
         os.ftruncate(handle, 0)
     finally:
         os.close(handle)
+
+
+def _take(handle: int, layout: Layout) -> None:
+    """Take the lock. One who only asks who has it holds it for a moment, too: that is waited for."""
+    deadline = time.monotonic() + _ASKING
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            other = running_daemon(layout)
+            if other is None and time.monotonic() < deadline:
+                time.sleep(0.01)
+                continue
+            who = f" (pid {other.pid})" if other is not None else ""
+            raise ConflictError(
+                f"a daemon is running on {layout.root} already{who}",
+                hint="see `rota status`; stop it with `rota down`",
+                code="already_running",
+            ) from None
+        return
 
 
 def running_daemon(layout: Layout) -> DaemonInfo | None:

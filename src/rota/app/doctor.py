@@ -12,10 +12,13 @@ from rota.app.places import misplaced
 from rota.app.queries import broken_files, list_jobs
 from rota.app.times import ago
 from rota.app.wiring import App
+from rota.engine.caps import CUT_SHORT
 from rota.model.errors import RotaError
+from rota.model.instants import DAY, Micros, from_micros
 from rota.spec import from_json
 
 LOW_SPACE = 200_000_000
+CUT_IS_NEWS: Micros = 7 * DAY
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,20 @@ def _state(app: App) -> Iterator[Finding]:
         yield Finding("problem", f"the state is damaged: {result}", "restore .rota/state.db from a backup")
     else:
         yield Finding("ok", "the state is whole")
+        yield from _size(app)
+
+
+def _size(app: App) -> Iterator[Finding]:
+    """Whether the state is, or was of late, larger than it may be."""
+    limit, now = app.config.limits.state, app.clock.now()
+    hint = "raise `limits: state:` in rota.yaml, or keep less: `keep_runs`, `keep_days`, `keep_ledger_days`"
+    cut = app.store.read(lambda tx: tx.cursors.get(CUT_SHORT))
+    if app.store.used() > limit:
+        yield Finding("warning", f"the state holds more than its limit of {limit / 1e6:g} MB", hint)
+    if cut is not None and now - cut["at"] < CUT_IS_NEWS:
+        since = from_micros(cut["since"])
+        text = f"history before {since:%Y-%m-%d %H:%M} UTC was given up {ago(cut['at'], now)}: the state was too large"
+        yield Finding("warning", text, hint)
 
 
 def _jobs(app: App) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,10 +12,11 @@ from rota.app.queries import find_job
 from rota.app.wiring import App
 from rota.engine.environment import run_values
 from rota.engine.queueing import default_params
-from rota.model.errors import RotaError
+from rota.model.errors import RotaError, SpecError
+from rota.model.job import EVIDENCE_STEP, Job
 from rota.model.run import Run, RunState
 from rota.spec import from_json
-from rota.templates import StepsView, render_shell, render_value
+from rota.templates import StepsView, render, render_shell, render_value
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,27 @@ def dry_run(app: App, job_id: str, params: Mapping[str, str]) -> list[DryStep]:
             except RotaError as error:
                 problems.append(_said(key, error))
         found.append(DryStep(step.id, step.kind, config, step.condition, tuple(problems)))
-    return found
+    return [*found, *_evidence(job, values, wrong)]
+
+
+def _evidence(job: Job, values: Mapping[str, Any], wrong: Sequence[SpecError]) -> Iterator[DryStep]:
+    """What the job asks for at the end, a dry step each."""
+    for number, item in enumerate(job.success_if):
+        problems = [
+            _said(error.key or "", error)
+            for error in wrong
+            if (error.key or "").startswith(f"{EVIDENCE_STEP}.{number}.")
+        ]
+        config: dict[str, Any] = {item.kind: item.text or dict(item.schema)}
+        try:
+            if item.kind == "command":
+                shell = render_shell(item.text, values)
+                config = {item.kind: shell.script, **{f"${name}": text for name, text in shell.env.items()}}
+            elif item.kind == "file":
+                config = {item.kind: render(item.text, values)}
+        except RotaError as error:
+            problems.append(_said(item.kind, error))
+        yield DryStep(EVIDENCE_STEP, item.kind, config, None, tuple(problems))
 
 
 class _Unknown(dict[str, str]):

@@ -39,7 +39,7 @@ async def run_here(app: App, run: Run) -> Run:
         engine = _engine(app, owner.id, only=run.id)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, engine.executor.stop, run.id, Stop.CANCEL)
+            loop.add_signal_handler(number, engine.work.stop, run.id, Stop.CANCEL)
         await engine.run_dry(schedule=False)
     return find_run(app, run.id)
 

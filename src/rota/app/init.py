@@ -59,7 +59,7 @@ def initialise(path: Path, template: str, timezone: str | None) -> Made:
         shown = layout.relative(layout.config)
         layout.config.write_text(set_keys(layout.config.read_text(), shown, {"timezone": name}))
     write_schemas(layout)
-    settings = read_settings(layout, kinds())
+    settings = read_settings(layout, kinds().catalog)
     return Made(layout.root, settings.config.timezone, kept)
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rota.app.chains import with_strangers, without_circles
 from rota.app.control import nudge
 from rota.app.places import misplaced
 from rota.app.queries import find_job
 from rota.app.sync import Report, sync
 from rota.app.wiring import App
-from rota.model.errors import ConflictError, NotFoundError, RotaError
+from rota.model.errors import ConflictError, NotFoundError, RotaError, SpecError
 from rota.model.ids import SLUG, slug
 from rota.model.ledger import JobRecord
 from rota.ports.files import write_atomic
@@ -104,13 +105,26 @@ def check_files(app: App, paths: list[Path]) -> list[tuple[str, FileResult]]:
             raise NotFoundError(f"there is no file {path}", hint="see the job files: ls .rota/jobs")
         shown = app.layout.relative(path.resolve())
         files.append(JobFile(shown, "", hook=path.parent.name == "hooks"))
-    return [(file.path, _with_places(app, parse_job_file(app, file), file.path)) for file in files]
+    results = [(file.path, _with_places(app, parse_job_file(app, file), file.path)) for file in files]
+    records = app.store.read(lambda tx: tx.jobs.all())
+    present = None if paths else {file.path for file in files}
+    return with_strangers(records, _without_circles(records, results, present))
 
 
 def _with_places(app: App, result: FileResult, shown: str) -> FileResult:
     """The result, with what is wrong with the paths that its jobs name."""
     wrong = [error for parsed in result.jobs for error in misplaced(app, parsed.job, shown)]
     return replace(result, errors=(*result.errors, *wrong))
+
+
+def _without_circles(
+    records: Sequence[JobRecord],
+    files: Sequence[tuple[str, FileResult]],
+    present: Collection[str] | None = None,
+) -> list[tuple[str, FileResult]]:
+    """The results as they would be if these files came into force now."""
+    results = without_circles(records, files, owners={}, present=present)
+    return [(path, result) for (path, _), result in zip(files, results, strict=True)]
 
 
 def _file_of(app: App, job_id: str) -> tuple[JobRecord, Path]:
@@ -133,10 +147,17 @@ def _parse(app: App, path: Path, text: str) -> FileResult:
     return _with_places(app, result, shown)
 
 
+def _errors(app: App, path: Path, text: str) -> tuple[SpecError, ...]:
+    """What would be wrong with the file among the others."""
+    records = app.store.read(lambda tx: tx.jobs.all())
+    ((_, result),) = _without_circles(records, [(app.layout.relative(path), _parse(app, path, text))])
+    return result.errors
+
+
 def _write(app: App, path: Path, text: str, *, before: str | None = None) -> None:
     """Only what can be read back is written. What was wrong `before` does not stop a change of something else."""
-    known = {error.message for error in _parse(app, path, before).errors} if before is not None else set()
-    for error in _parse(app, path, text).errors:
+    known = {error.message for error in _errors(app, path, before)} if before is not None else set()
+    for error in _errors(app, path, text):
         if error.code == "bad_spec" or error.message not in known:
             raise error
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import TypeVar
 
 from rota.ports.steps import ChannelKind, Runner, SourceKind, StepKind
 from rota.spec import Catalog
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -50,3 +53,33 @@ def kinds() -> Kinds:
         runners={**runners.RUNNERS, **more_runners},
         problems=(*bad_steps, *bad_sources, *bad_channels, *bad_runners),
     )
+
+
+def late_catalog(find: Callable[[], Kinds]) -> Catalog:
+    """The catalog of kinds that are only loaded when one is looked up: most settings name none."""
+    return Catalog(
+        steps=_Late(lambda: find().catalog.steps),
+        channels=_Late(lambda: find().catalog.channels),
+        sources=_Late(lambda: find().catalog.sources),
+        runners=_Late(lambda: find().runners),
+    )
+
+
+class _Late(Mapping[str, T]):
+    """A mapping that is made when it is first looked into."""
+
+    def __init__(self, make: Callable[[], Mapping[str, T]]) -> None:
+        self._make = make
+
+    @cached_property
+    def _made(self) -> Mapping[str, T]:
+        return self._make()
+
+    def __getitem__(self, key: str) -> T:
+        return self._made[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._made)
+
+    def __len__(self) -> int:
+        return len(self._made)

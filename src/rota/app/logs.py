@@ -4,13 +4,51 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import os
 import sys
+from collections import deque
+from pathlib import Path
 
 import structlog
 
 from rota.workspace.layout import Layout
 
 KEEP = 3
+LATE = 1000
+
+
+class PatientFile(logging.handlers.RotatingFileHandler):
+    """What a full disk does not take waits (the latest LATE lines), and is written once there is room."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        super().__init__(path, maxBytes=size, backupCount=KEEP, encoding="utf-8")
+        self._late: deque[bytes] = deque(maxlen=LATE)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line, after those that wait."""
+        try:
+            self._late.append(f"{self.format(record)}\n".encode("utf-8", "replace"))
+            if self.shouldRollover(record):
+                self.doRollover()
+            while self._late:
+                self._put(self._late[0])
+                self._late.popleft()
+        except OSError:
+            return  # with the next line
+        except Exception:  # noqa: BLE001 # as the library's own handlers do
+            self.handleError(record)
+
+    def _put(self, line: bytes) -> None:
+        """All of the line, or nothing."""
+        self.stream = self.stream or self._open()
+        fd = self.stream.fileno()
+        size, rest = os.fstat(fd).st_size, memoryview(line)
+        try:
+            while rest:
+                rest = rest[os.write(fd, rest) :]
+        except OSError:
+            os.ftruncate(fd, size)
+            raise
 
 
 def set_up_logging(layout: Layout, size: int, *, echo: bool) -> None:
@@ -28,9 +66,7 @@ def set_up_logging(layout: Layout, size: int, *, echo: bool) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    file = logging.handlers.RotatingFileHandler(
-        layout.logs / "daemon.log", maxBytes=size, backupCount=KEEP, encoding="utf-8"
-    )
+    file = PatientFile(layout.logs / "daemon.log", size)
     file.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[

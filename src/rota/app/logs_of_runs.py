@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rota.app.queries import find_run
 from rota.app.wiring import App
+from rota.engine.output import readable, settled
 from rota.model.run import Attempt, Run, StepState
 
 POLL = 0.2
@@ -47,7 +48,7 @@ def _pieces(app: App, run: Run, *, follow: bool) -> Iterator[Piece]:
 
 
 def _since(root: Path, run: Run, attempt: Attempt, read: dict[tuple[str, int], int]) -> str:
-    """What was added to an attempt's log; its excerpt where the file is gone."""
+    """What was added to an attempt's log, as a terminal may be given it; its excerpt where the file is gone."""
     key = (attempt.step_id, attempt.number)
     path = root / ".rota" / "logs" / "runs" / run.id / f"{attempt.step_id}.{attempt.number}.log"
     try:
@@ -59,8 +60,10 @@ def _since(root: Path, run: Run, attempt: Attempt, read: dict[tuple[str, int], i
             read[key] = -1
             return attempt.excerpt
         return ""
+    if attempt.state is StepState.RUNNING:
+        data = settled(data)
     read[key] += len(data)
-    return data.decode("utf-8", "replace")
+    return readable(data)
 
 
 def _over(app: App, run_id: str) -> bool:

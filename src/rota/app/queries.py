@@ -208,6 +208,14 @@ def history(app: App, job_id: str, limit: int) -> list[Run]:
     return app.store.read(lambda tx: tx.runs.recent(job_id=record.id, limit=limit))
 
 
+def did_not_run(app: App, job_id: str) -> str:
+    """How many of a job's moments did not run, by outcome: '3 skipped, 1 missed'; empty where there are none."""
+    counts = app.store.read(lambda tx: tx.ledger.count(job_id))
+    return ", ".join(
+        f"{number:,} {outcome}" for outcome, number in sorted(counts.items()) if outcome != "ran"
+    )
+
+
 def inbox(app: App) -> list[Approval]:
     """Questions that wait for an answer, oldest first."""
     return app.store.read(lambda tx: tx.approvals.open())
@@ -215,28 +223,33 @@ def inbox(app: App) -> list[Approval]:
 
 @dataclass(frozen=True)
 class DueView:
-    """Something that should start: an occurrence that nobody has noticed yet (`run` None), or a queued run."""
+    """What should be at work now: an occurrence that nobody has noticed yet (`run` None), or a run. `waits_for`: in words."""
 
     job_id: str
     due_at: Micros
+    timezone: str
+    waits_for: str
     run: Run | None = None
 
 
 def due(app: App) -> list[DueView]:
-    """What is due now and has not started."""
+    """What is due now and is not at work: occurrences to be noticed, queued runs, runs whose wait is over."""
     now = app.clock.now()
+    idle = None if running_daemon(app.layout) is not None else "a daemon, or `rota tick`"
 
     def look(tx: Tx) -> list[DueView]:
-        noticed = [
-            DueView(run.job_id, run.due_at or run.queued_at, run)
-            for run in tx.runs.recent(states=[RunState.QUEUED], limit=1000)
-        ]
-        unnoticed = [
-            DueView(trigger.job_id, trigger.next_due)
-            for trigger in tx.triggers.due(now, 1000)
-            if trigger.next_due is not None
-        ]
-        return sorted(noticed + unnoticed, key=lambda view: view.due_at)
+        zones = {record.id: record.timezone for record in tx.jobs.all(removed=True)}
+        found = []
+        for run in tx.runs.claimable(now, 1000):
+            fresh = run.started_at is None
+            words = idle or "a free place"
+            at = (run.due_at or run.queued_at) if fresh else run.not_before or run.queued_at
+            found.append(DueView(run.job_id, at, zones[run.job_id], words, run))
+        for trigger in tx.triggers.due(now, 1000):
+            if trigger.next_due is not None:
+                words = idle or "the daemon's next look"
+                found.append(DueView(trigger.job_id, trigger.next_due, trigger.timezone, words))
+        return sorted(found, key=lambda view: (view.due_at, view.job_id))
 
     return app.store.read(look)
 
@@ -244,6 +257,28 @@ def due(app: App) -> list[DueView]:
 def definition(record: JobRecord) -> dict[str, Any]:
     """The job's definition as data."""
     return dict(json.loads(record.definition))
+
+
+def policies(record: JobRecord) -> list[tuple[str, str]]:
+    """What becomes of the job's runs when they are over, as `rota show` says it: a key and its meaning."""
+    from rota.planning.evidence import words
+    from rota.planning.retry import in_words
+    from rota.spec import from_json
+
+    job = from_json(record.definition)
+    said = [("success_if", words(item)) for item in job.success_if]
+    if job.retry_run.attempts > 1:
+        said.append(("retry_run", in_words(job.retry_run)))
+    return said
+
+
+def retry_of(app: App, run: Run) -> Run | None:
+    """The attempt at the same that waits after a run which failed."""
+    from rota.planning.retry import attempt_of
+
+    first = attempt_of(run)[0]
+    waiting = app.store.read(lambda tx: tx.runs.active(run.job_id))
+    return next((other for other in waiting if attempt_of(other)[0] == first), None)
 
 
 def status(app: App) -> StatusView:

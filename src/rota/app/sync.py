@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from rota.app.cancelling import end_cancelled
+from rota.app.chains import CIRCLE, note_strangers, without_circles, without_strangers
 from rota.app.stamps import STAMPS, stamps_of
 from rota.app.triggers import put_job, remove_job
 from rota.app.wiring import App
@@ -70,8 +72,8 @@ def sync(app: App) -> Report:
         return Report()
     everything = stored.get("") != stamps[""]
     broken = app.store.read(lambda tx: tx.jobs.broken_files())
-    # A file that clashed with another one may be fine now that the other changed.
-    clashed = {b.path for b in broken if b.error.startswith(_CLASH)}
+    # A file that clashed with another one, or closed a circle with it, may be fine now that the other changed.
+    clashed = {b.path for b in broken if b.error.startswith(_CLASH) or CIRCLE in b.error}
     todo = [f for f in files if everything or stored.get(f.path) != f.stamp or f.path in clashed]
     change = _Change(
         reads=[_Read(file, parse_job_file(app, file)) for file in todo],
@@ -81,6 +83,7 @@ def sync(app: App) -> Report:
         now=app.clock.now(),
     )
     app.store.write_now(partial(_write, change=change))
+    end_cancelled(app)
     return Report(tuple(change.added), tuple(change.changed), tuple(change.removed), tuple(change.errors))
 
 
@@ -91,8 +94,17 @@ def parse_job_file(app: App, file: JobFile) -> FileResult:
     except OSError as error:
         hint = "check its permissions"
         return FileResult((), (SpecError(f"cannot be read: {error.strerror}", file=file.path, hint=hint),))
-    if file.path.endswith(".py"):
-        return _parse_python(app, file)
+    try:
+        return _parse_python(app, file) if file.path.endswith(".py") else _parse_text(app, file, text)
+    except Exception as error:  # noqa: BLE001 # one file must not keep all the others from being read
+        import structlog  # heavy, and hardly ever needed
+
+        structlog.get_logger("rota.sync").exception("job_file_not_understood", file=file.path)
+        words = f"rota failed over this file: {type(error).__name__}: {error}"
+        return FileResult((), (SpecError(words, file=file.path, hint="this is a defect of rota: report it"),))
+
+
+def _parse_text(app: App, file: JobFile, text: str) -> FileResult:
     return parse_file(
         text,
         file.path,
@@ -145,6 +157,10 @@ def _parse_python(app: App, file: JobFile) -> FileResult:
 
 def _write(tx: Tx, change: _Change) -> None:
     records = {record.id: record for record in tx.jobs.all()}
+    files = [(item.file.path, item.result) for item in change.reads]
+    owners = _owners(records.values(), change)
+    results = without_circles(records.values(), files, owners=owners, present=change.present)
+    change.reads = [replace(item, result=result) for item, result in zip(change.reads, results, strict=True)]
     owners = _owners(records.values(), change)
     seen: dict[str, set[str]] = {}
     for item in change.reads:
@@ -165,6 +181,7 @@ def _write(tx: Tx, change: _Change) -> None:
         for error in _first_of_each_file(change.errors)
     ]
     tx.jobs.set_broken_files([*kept, *found])
+    note_strangers(tx)
     tx.cursors.put(STAMPS, dict(change.stamps), change.now)
 
 
@@ -233,8 +250,10 @@ def _put(tx: Tx, job: Job, warnings: Sequence[str], path: str, change: _Change) 
         paused_reason=before.paused_reason if before is not None else None,
         warnings=tuple(warnings),
     )
-    if before is not None and before.removed_at is None and replace(before, updated_at=change.now) == record:
-        return
+    if before is not None and before.removed_at is None:
+        unchanged = replace(before, updated_at=change.now, warnings=without_strangers(before.warnings))
+        if unchanged == record:
+            return
     put_job(tx, record, job, change.now)
     if before is None or before.removed_at is not None:
         change.added.append(job.id)

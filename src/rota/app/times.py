@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, time, timedelta
 
 from rota.model.errors import RotaError
-from rota.model.instants import Micros, age, to_micros
+from rota.model.instants import SECOND, Micros, age, to_micros
 from rota.schedule import local_time
 
 
@@ -69,6 +69,18 @@ def city(timezone: str) -> str:
 def until(instant: Micros, now: Micros) -> str:
     """'in 3 h 5 min', 'now'."""
     return f"in {age(instant - now)}" if instant > now else "now"
+
+
+def took(span: Micros) -> str:
+    """How long something takes: '0.4 s', '12 s', '3 min 20 s', '2 h 5 min'."""
+    if span < 10 * SECOND:
+        return f"{span / SECOND:.1f} s"
+    seconds = span // SECOND
+    if 60 <= seconds < 3600 and seconds % 60:
+        return f"{seconds // 60} min {seconds % 60} s"
+    if seconds < 86400:
+        return age(span)
+    return f"{seconds // 3600:,} h" + (f" {seconds % 3600 // 60} min" if seconds % 3600 >= 60 else "")
 
 
 def ago(instant: Micros, now: Micros) -> str:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from rota.engine.chains import note_upstreams, upstreams_of
 from rota.engine.definitions import schedule_of
-from rota.engine.queueing import cancel_run
+from rota.engine.pausing import count_anew
+from rota.engine.queueing import at_rest, cancel_unstarted
 from rota.model.errors import ScheduleError
 from rota.model.instants import SECOND, Micros, to_micros
 from rota.model.job import TIME_TRIGGERS, Job, Trigger
 from rota.model.ledger import Event, JobRecord, Occurrence, Outcome, TriggerRecord
 from rota.model.run import Reason
-from rota.planning.due import next_due, stretch
+from rota.planning.chains import upstreams
+from rota.planning.due import next_due, occurrence_key, stretch
 from rota.ports.store import Tx
 
 
@@ -21,12 +24,16 @@ def put_job(tx: Tx, record: JobRecord, job: Job, now: Micros) -> None:
     wanted = [_record(record, trigger, now) for trigger in job.triggers if trigger.kind in TIME_TRIGGERS]
     before = {trigger.trigger_id: trigger for trigger in tx.triggers.of(record.id)}
     was = tx.jobs.get(record.id)
+    rest = None if was is None else at_rest(was)
     slept = was is not None and was.removed_at is None and not was.enabled
     tx.jobs.put(record)
+    note_upstreams(tx, record.id, upstreams_of(was), upstreams(job), now)
+    if not record.enabled:
+        words = "the job was disabled before this run started"
+        cancel_unstarted(tx, record.id, Reason("disabled", words))
     for gone in before.keys() - {fresh.trigger_id for fresh in wanted}:
-        skip_ahead(
-            tx, before[gone], now, Reason("rescheduled", "the trigger was removed before this was noticed")
-        )
+        words = "the trigger was removed before this was noticed"
+        skip_ahead(tx, before[gone], now, rest or Reason("rescheduled", words))
         tx.triggers.delete(record.id, gone)
     for fresh in wanted:
         old = before.get(fresh.trigger_id)
@@ -37,23 +44,36 @@ def put_job(tx: Tx, record: JobRecord, job: Job, now: Micros) -> None:
                 skip_ahead(tx, old, now, Reason("disabled", "the job was disabled (`enabled: false`)"))
             continue
         if old is not None:
-            skip_ahead(
-                tx, old, now, Reason("rescheduled", "the schedule was changed before this was noticed")
-            )
-        tx.triggers.put(fresh)
+            words = "the schedule was changed before this was noticed"
+            skip_ahead(tx, old, now, rest or Reason("rescheduled", words))
+        used_up = old is not None and _is_used_up(tx, old, fresh)
+        tx.triggers.put(replace(fresh, next_due=None) if used_up else fresh)
 
 
 def remove_job(tx: Tx, job_id: str, now: Micros) -> bool:
     """Take a job off the registry; its runs and its ledger stay."""
+    triggers, was = tx.triggers.of(job_id), tx.jobs.get(job_id)
+    if was is None or not tx.jobs.remove(job_id, now):
+        return False
+    note_upstreams(tx, job_id, upstreams_of(was), (), now)
+    for trigger in triggers:
+        words = "the job was removed before this was noticed"
+        skip_ahead(tx, trigger, now, at_rest(was) or Reason("removed", words))
+    words = "the job was removed before this run started"
+    cancel_unstarted(tx, job_id, Reason("removed", words), by_hand=True)
+    tx.events.append(Event("job_removed", now, job_id))
+    return True
+
+
+def resume_job(tx: Tx, job_id: str, now: Micros) -> bool:
+    """Let a paused job go on from now; what was due meanwhile is skipped. False when it is not paused."""
     triggers = tx.triggers.of(job_id)
-    if not tx.jobs.remove(job_id, now):
+    if not tx.jobs.resume(job_id, now):
         return False
     for trigger in triggers:
-        skip_ahead(tx, trigger, now, Reason("removed", "the job was removed before this was noticed"))
-    for run in tx.runs.active(job_id):
-        if run.started_at is None:
-            cancel_run(tx, run.id, now, Reason("removed", "the job was removed before this run started"))
-    tx.events.append(Event("job_removed", now, job_id))
+        skip_ahead(tx, trigger, now, Reason("paused", "the job was paused"))
+    count_anew(tx, job_id, now)
+    tx.events.append(Event("job_resumed", now, job_id))
     return True
 
 
@@ -114,6 +134,17 @@ def _aware(text: str, timezone: str) -> datetime:
 
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=zone(timezone))
+
+
+def _is_used_up(tx: Tx, old: TriggerRecord, new: TriggerRecord) -> bool:
+    """Whether the trigger is for one moment, was due, and says the same as before: another zone is no other call."""
+    if (old.kind, old.text) != (new.kind, new.text) or old.kind != "at":
+        return False
+    moment = next_due(schedule_of(old), 0)
+    if moment is None:
+        return False
+    near = tx.ledger.of(old.job_id, limit=20, around=moment)
+    return any(o.trigger_id == old.trigger_id and o.key == occurrence_key(moment) for o in near)
 
 
 def _same(old: TriggerRecord, new: TriggerRecord) -> bool:

@@ -19,6 +19,8 @@ RESCAN = 60.0
 POLL = 1.0
 # Editors and git change several files, or one in several moves: wait until they are done.
 SETTLE = 0.15
+# Milliseconds between two looks of the library at what the system reported: a wake-up each, for ever.
+STEP = 250
 RETRY = 5.0
 log = structlog.get_logger("rota.watcher")
 
@@ -76,7 +78,7 @@ class Watcher:
                 for folder in (layout.jobs, layout.hooks):
                     folder.mkdir(exist_ok=True)
                 async for _ in awatch(
-                    layout.jobs, layout.hooks, recursive=False, step=50, debounce=400, stop_event=stop
+                    layout.jobs, layout.hooks, recursive=False, step=STEP, debounce=2 * STEP, stop_event=stop
                 ):
                     await asyncio.sleep(SETTLE)
                     await self.sync()

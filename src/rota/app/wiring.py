@@ -32,7 +32,7 @@ class App:
         """The state."""
         from rota.store import open_store
 
-        return open_store(self.layout.state)
+        return open_store(self.layout.state, cache=self.layout.cache)
 
     @cached_property
     def kinds(self) -> Kinds:
@@ -88,12 +88,16 @@ def build_engine(app: App, owner: str, *, only: str | None = None) -> Engine:
     from rota.ports.steps import Services
 
     config = app.config
+    hosts = HostPool(
+        python=sys.executable,
+        env={**clean_environment(config), "ROTA_WORKSPACE": str(app.layout.root)},
+        most=lambda: app.config.limits.runs,
+    )
     services = Services(
         clock=app.clock,
         processes=Spawner(),
-        hosts=HostPool(
-            python=sys.executable, env={**clean_environment(config), "ROTA_WORKSPACE": str(app.layout.root)}
-        ),
+        hosts=hosts,
+        batches=hosts,
         secrets=app.secrets,
         steps=app.kinds.steps,
         sources=app.kinds.sources,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -20,6 +20,7 @@ from rota.cli.output import iso, note, paint, print_json
 
 READY_WITHIN = 20.0
 DOWN_WITHIN = 60.0
+ENDED_WITHIN = 5.0  # of its lock given up
 
 
 @click.command("up")
@@ -34,6 +35,8 @@ def up_command(background: bool) -> None:
 
 
 def _serve(app: Any) -> None:
+    import asyncio
+
     from rota.app.daemon import Daemon
 
     def ready() -> None:
@@ -120,7 +123,19 @@ def down_command() -> None:
                 note("Waiting for what runs ...")
                 told = True
             time.sleep(0.03)
+        _await_end(info.pid)
         note("The daemon has stopped.")
+
+
+def _await_end(pid: int) -> None:
+    """Wait for a process that has given up the lock: it still closes the state. An end that nobody took note of is one."""
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        deadline = time.monotonic() + ENDED_WITHIN
+        while process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
+            time.sleep(0.01)
 
 
 @click.command("status")
@@ -201,6 +216,8 @@ def _status_json(view: Any) -> dict[str, Any]:
 @click.command("tick")
 def tick_command() -> None:
     """One pass without a daemon: run what is due, deliver messages, then end. Safe beside a daemon."""
+    import asyncio
+
     from rota.app.foreground import tick
 
     with workspace(fresh=False) as app:

@@ -151,7 +151,9 @@ def list_command(as_json: bool, everything: bool) -> None:
             record, run = view.record, view.last_run
             last = "–" if run is None else f"{run.state.value} {ago(run.finished_at or run.queued_at, now)}"
             coming = "–"
-            if view.next_due is not None:
+            if record.paused_at is not None and record.removed_at is None:
+                coming = f"paused: {record.paused_reason}"
+            elif view.next_due is not None:
                 coming = upcoming(view.next_due, record.timezone, now)
             rows.append([record.id, record.status, record.schedule or "manual", last, coming])
         if rows:
@@ -218,7 +220,7 @@ def _as_json(view: Any) -> dict[str, Any]:
 @json_option
 def show_command(job: str, as_json: bool) -> None:
     """Show one job in full."""
-    from rota.app.queries import definition, find_job, job_view, schedules
+    from rota.app.queries import definition, find_job, job_view, policies, schedules
     from rota.app.times import local, until
 
     with workspace() as app:
@@ -246,6 +248,8 @@ def show_command(job: str, as_json: bool) -> None:
         for number, step in enumerate(definition(record)["steps"], 1):
             named = "" if step["id"] == step["kind"] else f"{step['id']}: "
             click.echo(f"step {number}    {named}{step['kind']} {_brief(step)}")
+        for key, meaning in policies(record):
+            click.echo(f"{key:<9} {meaning}")
         if record.paused_at is not None:
             click.echo(f"paused    {record.paused_reason}")
         if record.error:

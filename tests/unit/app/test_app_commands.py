@@ -7,7 +7,8 @@ from functools import partial
 import pytest
 from tests.support.opened import Opened
 
-from rota.app.commands import answer, cancel_run, pause_job, resume_job, run_job
+from rota.app.cancelling import cancel_run
+from rota.app.commands import answer, pause_job, resume_job, run_job
 from rota.model.errors import ConflictError, NotFoundError, RotaError
 from rota.model.instants import HOUR
 from rota.model.ledger import Outcome

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,15 @@ def test_a_second_one_is_told_who_is_first(layout: Layout) -> None:
         pass
     assert caught.value.code == "already_running"
     assert running_daemon(layout) is None
+
+
+def test_somebody_who_only_asks_does_not_keep_a_daemon_from_starting(layout: Layout) -> None:
+    lock_path(layout).touch()
+    asking = os.open(lock_path(layout), os.O_RDWR)
+    fcntl.flock(asking, fcntl.LOCK_SH)  # what `running_daemon` holds while it looks
+    threading.Timer(0.1, os.close, [asking]).start()
+    with hold_lock(layout, ME):
+        assert running_daemon(layout) == ME
 
 
 def test_what_is_in_the_file_does_not_matter_without_the_lock(layout: Layout) -> None:

@@ -47,3 +47,16 @@ def test_everything_that_can_be_wrong(opened: Opened) -> None:
     ):
         assert [text for text in found if part in text], part
     assert not [f for f in found.values() if f.level == "problem" and not f.hint], "a hint to every problem"
+
+
+def test_a_state_that_is_too_large_and_one_that_was(opened: Opened) -> None:
+    opened.file(".rota/rota.yaml", "timezone: UTC\nlimits: {state: 1KB}\n")
+    opened.app.use(settings_in_force(opened.app))
+    now = opened.app.clock.now()
+    cut = {"at": now - 3600 * 1_000_000, "since": now - 86_400 * 1_000_000}
+    opened.app.store.write_now(lambda tx: tx.cursors.put("history_cut_short", cut, now))
+    found = {finding.text: finding.hint for finding in problems(opened, "warning")}
+    assert "limits: state:" in found["the state holds more than its limit of 0.001 MB"]
+    assert "history before 2026-11-17 11:06 UTC was given up 1 h ago: the state was too large" in found
+    opened.clock.advance(8 * 86_400)
+    assert not [f for f in problems(opened, "warning") if "given up" in f.text], "it is no news any more"

@@ -40,7 +40,7 @@ class Workspace:
         from rota.app.settings import read_settings
 
         (self.root / ".rota" / "rota.yaml").write_text(text)
-        self.app.use(read_settings(self.app.layout, self.app.kinds))
+        self.app.use(read_settings(self.app.layout, self.app.kinds.catalog))
 
     def sync(self) -> Report:
         self.clock.advance(1)

@@ -27,7 +27,7 @@ def test_never_due(opened: Opened) -> None:
     said = words(opened)
     assert "a has never been due." in said
     assert "No daemon has ever run on this workspace. Hint: rota up" in said
-    assert "Next: in 20 h 53 min, Thu 08:00 UTC." in said
+    assert "Next: in 20 h 53 min, Thu 08:00 UTC, for the first time." in said
 
 
 def test_when_the_daemon_was_last_seen(opened: Opened) -> None:
@@ -35,7 +35,9 @@ def test_when_the_daemon_was_last_seen(opened: Opened) -> None:
     now = opened.clock.now()
     life = DaemonRecord("d", 1, "here", now - 3 * HOUR, now - 2 * HOUR)
     opened.app.store.write_now(lambda tx: tx.daemons.put(life))
-    assert "No daemon is running; the last one was seen 2 h ago." in words(opened)
+    assert "No daemon is running; the last one was seen 2 h ago (Wed 18 Nov 2026 09:06:40 UTC)." in words(
+        opened
+    )
 
 
 def test_a_run_that_failed(opened: Opened) -> None:
@@ -85,7 +87,8 @@ def test_a_schedule_that_is_over(opened: Opened) -> None:
 
 def test_about_one_moment(opened: Opened) -> None:
     opened.job("a", "schedule: every 1h\nsteps:\n  - run: echo\n")
-    assert why(opened.app, "a", at=opened.clock.now()).words[0] == "a has no occurrence there."
+    view = why(opened.app, "a", at=opened.clock.now())
+    assert view.words[0] == "Nothing was due Wed 18 Nov 2026 11:06:40 UTC."
 
 
 def test_asked_about_a_moment_at_which_nothing_was_due_it_says_so(opened: Opened) -> None:
