@@ -5,8 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_DIR ?= $(or $(TMPDIR),/tmp)/rota-demo
 PYTEST_ARGS ?=
+KILLS ?= 200
 
-.PHONY: demo test check unit lock clean
+.PHONY: demo test check unit soak bench lock clean
 
 $(VENV)/.run: requirements/run.txt
 	@test -n "$(PYTHON)" || { echo "rota needs Python 3.11 or newer on PATH; hint: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
@@ -46,10 +47,19 @@ check: $(VENV)/.dev
 unit: $(VENV)/.dev
 	@$(BIN)/python -m pytest -n 2 -q tests/unit tests/meta $(PYTEST_ARGS)
 
+## soak: kill -9 at random moments, KILLS times; nothing may be lost, doubled or left
+soak: $(VENV)/.dev
+	@$(BIN)/python -m scripts.soak --kills $(KILLS) $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report "$(REPORT)")
+
+## bench: rota, its peers and the machine, measured in turns (an hour or more); ROTA=1: without the peers, in 3 minutes
+bench: $(VENV)/.rota
+	@$(BIN)/python -m bench $(if $(ROTA),--rota) $(if $(ONLY),--only "$(ONLY)") $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json "$(JSON)") $(if $(CHART),--chart "$(CHART)")
+
 ## lock: pin the requirements anew, with hashes (needs uv on PATH)
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade pyproject.toml -o requirements/run.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --allow-unsafe pyproject.toml requirements/dev.in -o requirements/dev.txt
+	for peer in bench/requirements/*.in; do uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade $$peer -o $${peer%.in}.txt || exit 1; done
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage* dist
+	rm -rf $(VENV) bench/.venvs bench/.work .mypy_cache .ruff_cache .pytest_cache .coverage* dist

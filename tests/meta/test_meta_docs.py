@@ -16,11 +16,13 @@ from pydantic import BaseModel
 from rota.app.kinds import kinds
 from rota.channels.registry import CHANNELS
 from rota.cli.main import COMMANDS
+from rota.model.failures import WORDS
 from rota.runners.registry import RUNNERS
 from rota.schedule.parse import NAMES
 from rota.sources.registry import SOURCES
 from rota.spec import later, notify, parse_config, parse_file, policies
 from rota.spec.config import AGENT_KEYS, CONFIG_KEYS, LIMIT_KEYS
+from rota.spec.evidence import KINDS
 from rota.spec.job import JOB_KEYS
 from rota.spec.lint import KNOWN_NAMES
 from rota.spec.models import keys_of
@@ -142,6 +144,8 @@ def test_every_trigger_has_a_heading(kind: str) -> None:
         ("docs/job-file.md", "Keys of a job", JOB_KEYS),
         ("docs/job-file.md", "Steps", COMMON_KEYS),
         ("docs/job-file.md", "Retry", policies.RETRY_KEYS),
+        ("docs/job-file.md", "Failures", [*WORDS]),
+        ("docs/job-file.md", "Evidence", [*KINDS, *(key for keys in KINDS.values() for key in keys)]),
         ("docs/job-file.md", "Limits", policies.LIMIT_KEYS),
         ("docs/job-file.md", "Parameters", policies.PARAM_KEYS),
         ("docs/job-file.md", "Templates", KNOWN_NAMES),
