@@ -4,6 +4,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_DIR ?= $(or $(TMPDIR),/tmp)/rota-demo
+# The fault tests wait more than they compute: more of them at a time than there are processors.
+WORKERS ?= 4
 PYTEST_ARGS ?=
 KILLS ?= 200
 
@@ -33,7 +35,7 @@ demo: $(VENV)/.rota
 
 ## test: every check and every test, with the coverage gate
 test: check
-	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 ## check: the quick part alone: style, types, floors, sizes
 check: $(VENV)/.dev
