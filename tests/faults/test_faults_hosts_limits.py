@@ -121,6 +121,8 @@ def test_open_files_are_limited_for_one_call_alone(functions: Functions) -> None
 
 
 def test_slow_calls_do_not_hold_up_the_others_and_their_hosts_go_again(functions: Functions) -> None:
+    (functions.path / "naps").touch()
+
     async def story(pool: HostPool) -> None:
         naps = [asyncio.create_task(pool.call(functions.call("nap"), drop)) for _ in range(6)]
         assert await pool.call(functions.call("add", a=1, b=2), drop) == 3
