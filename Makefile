@@ -4,8 +4,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_DIR ?= $(or $(TMPDIR),/tmp)/rota-demo
-# The fault tests wait more than they compute: more of them at a time than there are processors.
-WORKERS ?= 4
+# The fault tests wait more than they compute: one more of them at a time than two processors.
+WORKERS ?= 3
 PYTEST_ARGS ?=
 KILLS ?= 200
 
