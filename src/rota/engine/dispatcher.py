@@ -55,6 +55,8 @@ class Dispatcher:
         self._config = config
         self._only = only
         self.accepting = True
+        # Claimed by the scheduler's commit; between that and their start a pass of ours may look at them.
+        self._about_to_start: set[str] = set()
         self.started = False  # whether the last pass had something to start
 
     async def run_once(self) -> Micros | None:
@@ -101,7 +103,7 @@ class Dispatcher:
             return  # the usual case, and cheap to tell
         ours = self._store.read(lambda tx: tx.runs.running(self._owner))
         for run in ours:
-            if run.id not in self._work.active:
+            if run.id not in self._work.active and run.id not in self._about_to_start:
                 reason = Reason(
                     "taken_over", "its end could not be written; it goes on after its last finished step"
                 )
@@ -169,11 +171,14 @@ class Dispatcher:
         waiting = tx.runs.claimable(self._clock.now(), len(ready) + 1)
         if not self.accepting or self._only is not None or free <= 0 or len(waiting) > len(ready):
             return Claimed()
-        return self._claim(tx, self._choose(tx, ready, free))
+        claimed = self._claim(tx, self._choose(tx, ready, free))
+        self._about_to_start |= claimed.ids
+        return claimed
 
     def start(self, claimed: Claimed) -> None:
         """Have them worked on."""
         self._work.start(claimed)
+        self._about_to_start -= claimed.ids
 
     def _claim(self, tx: Tx, runs: Sequence[Run]) -> Claimed:
         """Claim them, unless another process has filled the places since the choice."""

@@ -18,6 +18,11 @@ class Claimed:
     alone: tuple[Run, ...] = ()
     plain: tuple[tuple[Run, Recipe], ...] = ()
 
+    @property
+    def ids(self) -> frozenset[str]:
+        """Of all of them."""
+        return frozenset(run.id for run in (*self.alone, *(run for run, _ in self.plain)))
+
 
 class Work:
     """Executor and plain runs, as the loops see them."""

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from tests.support.world import World
 
+from rota.engine.work import Claimed
 from rota.model.config import Limits
 from rota.model.run import RunState
 
@@ -62,3 +63,25 @@ def test_nothing_starts_while_the_daemon_ends(world: World) -> None:
     world.clock.advance(600)
     look(world)
     assert world.state() is RunState.QUEUED
+
+
+def test_a_pass_between_the_claim_and_the_start_does_not_take_it_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.job(EVERY)
+    world.clock.advance(600)
+    dispatcher, start = world.engine.dispatcher, world.engine.dispatcher.start
+    claims: list[Claimed] = []
+
+    async def story() -> None:
+        # The commit is done, and the scheduler is not awake yet.
+        monkeypatch.setattr(dispatcher, "start", claims.append)
+        await world.engine.scheduler.run_once()
+        await dispatcher.run_once()
+        assert world.state() is RunState.RUNNING
+        start(claims[0])
+        await world.idle()
+
+    asyncio.run(story())
+    assert world.state() is RunState.SUCCEEDED
+    assert len(world.began) == 1
