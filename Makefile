@@ -11,9 +11,10 @@ KILLS ?= 200
 
 .PHONY: demo test check unit soak bench lock clean
 
-$(VENV)/.run: requirements/run.txt
+$(VENV)/.run: requirements/pip.txt requirements/run.txt
 	@test -n "$(PYTHON)" || { echo "rota needs Python 3.11 or newer on PATH; hint: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/pip.txt
 	@echo "Installing rota's dependencies into $(VENV) ..."
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/run.txt
 	@touch $@
@@ -59,6 +60,7 @@ bench: $(VENV)/.rota
 
 ## lock: pin the requirements anew, with hashes (needs uv on PATH)
 lock:
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --allow-unsafe requirements/pip.in -o requirements/pip.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade pyproject.toml -o requirements/run.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --allow-unsafe pyproject.toml requirements/dev.in -o requirements/dev.txt
 	for peer in bench/requirements/*.in; do uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade $$peer -o $${peer%.in}.txt || exit 1; done
