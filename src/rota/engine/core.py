@@ -34,7 +34,7 @@ MAX_SLEEP = 30.0
 POLL = 1.0
 # Seconds between two passes of the dispatcher that start something: the places that become free meanwhile
 # are given away together, in one commit.
-TURN = 0.003
+TURN, LONG_TURN = 0.003, 0.012
 RECOVERY_EVERY = 10.0
 RETENTION_AFTER = 5.0  # what is due after a start comes first
 WATCHED = frozenset({"scheduler", "dispatcher", "outbox", "lease", "changes"})
@@ -87,7 +87,7 @@ class Engine:
         self.scheduler.starter = self.dispatcher
         self.outbox = Outbox(store, clock, services, workspace=workspace, config=current)
         self.recovery = Recovery(
-            store, clock, services.processes, owner=owner, owners=owners, workspace=workspace
+            store, clock, definitions, services.processes, owner=owner, owners=owners, workspace=workspace
         )
         self.retention = Retention(store, clock, workspace=workspace, config=current)
         self._wakes = {name: asyncio.Event() for name in ("scheduler", "dispatcher", "outbox", "retention")}
@@ -193,7 +193,8 @@ class Engine:
     async def _dispatch(self) -> Micros | None:
         wake_at = await self.dispatcher.run_once()
         if self.dispatcher.started:
-            await asyncio.sleep(TURN)
+            crowded = 2 * len(self.work.active) > self.config.limits.runs
+            await asyncio.sleep(LONG_TURN if crowded else TURN)
         return wake_at
 
     async def _recover(self) -> None:

@@ -15,6 +15,7 @@ from rota.engine.definitions import Definitions
 from rota.engine.executor import Stop
 from rota.engine.ownership import LEASE
 from rota.engine.plain_recipes import Recipe
+from rota.engine.recovery import give_back
 from rota.engine.retries import called_off
 from rota.engine.work import Claimed, Work
 from rota.model.config import WorkspaceConfig
@@ -108,24 +109,40 @@ class Dispatcher:
                     "taken_over", "its end could not be written; it goes on after its last finished step"
                 )
                 with contextlib.suppress(LostClaimError):
-                    await self._store.write(partial(_release, run=run, now=self._clock.now(), reason=reason))
+                    back = partial(give_back, run=run, definitions=self._definitions, now=self._clock.now())
+                    await self._store.write(partial(back, reason=reason))
                     crash_point("dispatcher.taken_back")
+
+    def _free(self) -> int:
+        return self._config().limits.runs - self._work.taken
 
     def _candidates(self) -> list[Run]:
         """The runs to start now. Looks as far down the queue as it takes: its head may be at a limit."""
-        free = self._config().limits.runs - len(self._work.active)
+        free = self._free()
         if free <= 0:
             return []
-        now, wanted = self._clock.now(), 2 * free + SPARE
+        most = free + self._work.ahead
+        now, wanted = self._clock.now(), most + SPARE
         while True:
             runs = self._store.read(lambda tx: tx.runs.claimable(now, wanted))  # noqa: B023 # called at once
             everything = len(runs) < wanted
             if self._only is not None:
                 runs = [run for run in runs if run.id == self._only]
-            chosen = self._store.read(partial(self._choose, runs=runs, free=free))
-            if everything or len(chosen) == free:
+            chosen = self._within(self._store.read(partial(self._choose, runs=runs, free=most)), free)
+            if everything or len(chosen) >= free:
                 return chosen
             wanted *= 8
+
+    def _within(self, runs: Sequence[Run], free: int) -> list[Run]:
+        """Those that find a place, and calls to hosts beyond: they take none while they wait for their turn."""
+        chosen: list[Run] = []
+        for run in runs:
+            recipe = self._recipe(run)
+            ahead = recipe is not None and recipe.call is not None
+            if ahead or free > 0:
+                chosen.append(run)
+                free -= 1
+        return chosen
 
     def _choose(self, tx: Tx, runs: Sequence[Run], free: int) -> list[Run]:
         by_job, by_group = tx.runs.active_counts()
@@ -159,25 +176,26 @@ class Dispatcher:
         if runs:
             claimed = await self._store.write(partial(self._claim, runs=runs))
             crash_point("dispatcher.claimed")
-            self.start(claimed)
+            self._work.start(claimed)
 
     def claim_new(self, tx: Tx, runs: Sequence[Run]) -> Claimed:
         """Claim what may start of runs that are queued in this transaction: one commit and one wait fewer.
 
         None where others wait for a place already: it is their turn first.
         """
-        free = self._config().limits.runs - len(self._work.active)
+        free = self._free()
         ready = [run for run in runs if run.state is RunState.QUEUED]
         waiting = tx.runs.claimable(self._clock.now(), len(ready) + 1)
         if not self.accepting or self._only is not None or free <= 0 or len(waiting) > len(ready):
             return Claimed()
-        claimed = self._claim(tx, self._choose(tx, ready, free))
+        chosen = self._within(self._choose(tx, ready, free + self._work.ahead), free)
+        claimed = self._claim(tx, chosen)
         self._about_to_start |= claimed.ids
         return claimed
 
     def start(self, claimed: Claimed) -> None:
-        """Have them worked on."""
-        self._work.start(claimed)
+        """Have runs worked on that are due now."""
+        self._work.start(claimed, first=True)
         self._about_to_start -= claimed.ids
 
     def _claim(self, tx: Tx, runs: Sequence[Run]) -> Claimed:
@@ -187,7 +205,7 @@ class Dispatcher:
         until = now + LEASE
         recipes = {run.id: recipe for run in runs if (recipe := self._recipe(run)) is not None}
         begun = [run for run in runs if run.id in recipes]
-        tokens = tx.bulk.begin([(run.id, recipes[run.id].step.id) for run in begun], self._owner, now, until)
+        tokens = tx.bulk.claim([run.id for run in begun], self._owner, now, until) if begun else {}
         alone = [tx.runs.claim(run.id, self._owner, now, until) for run in runs if run.id not in recipes]
         plain = [
             replace(run, state=RunState.RUNNING, token=tokens[run.id], owner=self._owner, started_at=now)
@@ -204,7 +222,3 @@ class Dispatcher:
         except Exception:  # the executor ends it with the reason
             log.exception("definition_failed", run=run.id, job=run.job_id)
             return None
-
-
-def _release(tx: Tx, run: Run, now: Micros, reason: Reason) -> None:
-    tx.runs.release(run, now, reason)

@@ -101,9 +101,14 @@ class Executor:
         """Ids of the runs that are being executed here."""
         return frozenset(self._active)
 
-    def start(self, run: Run, made: Made | None = None) -> asyncio.Task[None]:
-        """Execute a claimed run in the background, or what is left of it after an attempt that was `made`."""
-        task = asyncio.create_task(self._execute(run, made), name=f"run {run.id}")
+    def start(
+        self, run: Run, made: Made | None = None, *, begun: tuple[StepRun, Attempt] | None = None
+    ) -> asyncio.Task[None]:
+        """Execute a claimed run in the background, or what is left of it after an attempt that was `made`.
+
+        `begun`: an attempt that was under way and has ended without a result; the journal may not know of it.
+        """
+        task = asyncio.create_task(self._execute(run, made, begun), name=f"run {run.id}")
         self._active[run.id] = task
         task.add_done_callback(partial(self._forget, run.id))
         self.on_start(run.id)
@@ -136,11 +141,13 @@ class Executor:
         self._entered.discard(run_id)
         self.on_end()
 
-    async def _execute(self, run: Run, made: Made | None) -> None:
+    async def _execute(self, run: Run, made: Made | None, begun: tuple[StepRun, Attempt] | None) -> None:
         """The stages. Whatever a run does, it does not end the daemon."""
         progress: RunInProgress | None = None
         try:
             progress = self._load(run)
+            if begun is not None:
+                await progress.journal.end(*begun)
             self._entered.add(run.id)
             if run.id in self._stops:
                 await self._stopped(progress)

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import structlog
 
+from rota.engine.definitions import Definitions
 from rota.engine.ownership import is_orphan
 from rota.model.errors import LostClaimError
 from rota.model.instants import SECOND, Micros
 from rota.model.ledger import Event
-from rota.model.run import Reason, Run
+from rota.model.run import Attempt, Reason, Run, StepRun, StepState
+from rota.ports.bulk import BEGUN
 from rota.ports.clock import Clock
 from rota.ports.crash import crash_point
 from rota.ports.processes import Processes
@@ -25,9 +27,18 @@ class Recovery:
     """Looks for what dead processes left: runs, their children, half-sent messages."""
 
     def __init__(
-        self, store: Store, clock: Clock, processes: Processes, *, owner: str, owners: Path, workspace: Path
+        self,
+        store: Store,
+        clock: Clock,
+        definitions: Definitions,
+        processes: Processes,
+        *,
+        owner: str,
+        owners: Path,
+        workspace: Path,
     ) -> None:
         self._store = store
+        self._definitions = definitions
         self._clock = clock
         self._processes = processes
         self._owner = owner
@@ -44,7 +55,7 @@ class Recovery:
             try:
                 survivors = await self._processes.sweep(markers)
                 crash_point("recovery.swept")
-                await self._store.write(partial(_take_over, run=run, now=now))
+                await self._store.write(partial(_take_over, run=run, definitions=self._definitions, now=now))
                 crash_point("recovery.taken_over")
             except LostClaimError:
                 continue  # another process was first
@@ -57,8 +68,19 @@ class Recovery:
         return len(orphans)
 
 
-def _take_over(tx: Tx, run: Run, now: Micros) -> None:
-    tx.runs.release(
-        run, now, Reason("taken_over", "its owner ended; the run goes on after its last finished step")
-    )
+def _take_over(tx: Tx, run: Run, definitions: Definitions, now: Micros) -> None:
+    reason = Reason("taken_over", "its owner ended; the run goes on after its last finished step")
+    give_back(tx, run, definitions, now, reason)
     tx.events.append(Event("run_taken_over", now, run.job_id, run.id, {"owner": run.owner}))
+
+
+def give_back(tx: Tx, run: Run, definitions: Definitions, now: Micros, reason: Reason) -> None:
+    """Put a run that is at work nowhere into the queue again.
+
+    Of a plain run's first moments the journal knows nothing: its attempt may have begun.
+    """
+    if run.reason.code == BEGUN and not tx.runs.steps(run.id):
+        step, started = definitions.get(run.definition, tx).steps[0].id, run.started_at or now
+        tx.runs.put_step(run, StepRun(run.id, step, 0, StepState.RUNNING, 1, started))
+        tx.runs.put_attempt(run, Attempt(run.id, step, 1, StepState.RUNNING, started))
+    tx.runs.release(run, now, reason)

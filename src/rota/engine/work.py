@@ -36,15 +36,25 @@ class Work:
         """Ids of the runs that are at work here."""
         return self._executor.active | self._plain.active
 
+    @property
+    def taken(self) -> int:
+        """How many places the runs take that are at work here."""
+        return len(self._executor.active) + self._plain.taken
+
+    @property
+    def ahead(self) -> int:
+        """How many runs that are calls to hosts may be claimed beyond the free places."""
+        return self._plain.ahead
+
     def recipe(self, run: Run) -> Recipe | None:
         """How to make this run among others; None when it has to be executed by itself."""
         return self._plain.recipe(run)
 
-    def start(self, claimed: Claimed) -> None:
-        """Execute claimed runs."""
+    def start(self, claimed: Claimed, *, first: bool = False) -> None:
+        """Execute claimed runs; `first`: before those that were claimed ahead of their turn."""
         for run in claimed.alone:
             self._executor.start(run)
-        self._plain.start(claimed.plain)
+        self._plain.start(claimed.plain, first=first)
 
     def stop(self, run_id: str, why: Stop) -> None:
         """End a run: its children first, then its state."""

@@ -9,6 +9,9 @@ from rota.model.instants import Micros
 from rota.model.ledger import Occurrence
 from rota.model.run import Run
 
+# The reason code of a run that was claimed with many others: its only step has no row before it lasts, or ends.
+BEGUN = "begun"
+
 
 class PlainEnd(NamedTuple):
     """How a run of one step ended well; texts are as the state keeps them, `outputs` and `run_outputs` JSON."""
@@ -29,6 +32,15 @@ class PlainEnd(NamedTuple):
     truncated: int
 
 
+class PlainBegin(NamedTuple):
+    """The first attempt at the only step of a run that is running under `token`."""
+
+    run_id: str
+    step_id: str
+    token: int
+    started_at: Micros
+
+
 class BulkTable(Protocol):
     """The hot verbs, over many runs at a time: one statement a table, whatever the number of runs."""
 
@@ -40,16 +52,19 @@ class BulkTable(Protocol):
         """Write occurrences and their runs; the runs whose occurrence was not in the ledger yet."""
         ...
 
-    def begin(
-        self, steps: Sequence[tuple[str, str]], owner: str, now: Micros, lease_until: Micros
+    def claim(
+        self, run_ids: Sequence[str], owner: str, now: Micros, lease_until: Micros
     ) -> Mapping[str, int]:
-        """Claim runs and begin the first attempt at their only step: `steps` are (run id, step id).
+        """Queued, or waiting with their time come -> running with token + 1, as `begun`.
 
-        Queued, or waiting with their time come -> running with token + 1. The tokens by run id, of those
-        that were there to be claimed.
+        The tokens by run id, of those that were there to be claimed.
         """
         ...
 
+    def begin(self, steps: Sequence[PlainBegin]) -> None:
+        """Write attempts that have begun, of those runs that are still running under their token."""
+        ...
+
     def succeed(self, ends: Sequence[PlainEnd]) -> Collection[str]:
-        """End runs with their step and attempt; ids of those that were still running under their token."""
+        """End runs with their step and attempt, begun or not; ids of those that were still running under their token."""
         ...

@@ -21,6 +21,8 @@ CRASH_POINTS = (
     "executor.before_finish",
     "executor.finished",
     "executor.released",
+    "plain.begun",
+    "plain.given_back",
     "plain.before_success",
     "plain.succeeded",
     "journal.step_settled",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from rota.model.instants import Micros
 from rota.model.ledger import Event, Occurrence
 from rota.model.run import Run
-from rota.ports.bulk import PlainEnd
+from rota.ports.bulk import PlainBegin, PlainEnd
 from rota.store.sql import Session, to_json
 from rota.store.statements import queries
 
@@ -50,20 +50,20 @@ class Bulk:
             ])  # fmt: skip
         return runs
 
-    def begin(
-        self, steps: Sequence[tuple[str, str]], owner: str, now: Micros, lease_until: Micros
-    ) -> dict[str, int]:
-        """Claim runs, and begin the first attempt at their only step; tokens of those that were there to claim."""
-        claimed: dict[str, int] = dict(
-            self._session.all(q.CLAIM, rows=_encode(steps), owner=owner, now=now, until=lease_until)
+    def claim(self, run_ids: Sequence[str], owner: str, now: Micros, lease_until: Micros) -> dict[str, int]:
+        """Queued, or waiting with their time come -> running, as `begun`; tokens of those that were there to claim."""
+        return dict(
+            self._session.all(q.CLAIM, rows=_encode(run_ids), owner=owner, now=now, until=lease_until)
         )
-        begun = _encode([step for step in steps if step[0] in claimed])
-        self._session.change(q.BEGIN_STEPS, rows=begun, now=now)
-        self._session.change(q.BEGIN_ATTEMPTS, rows=begun, now=now)
-        return claimed
+
+    def begin(self, steps: Sequence[PlainBegin]) -> None:
+        """Write attempts that have begun, of those runs that are still running under their token."""
+        rows = _encode(steps)
+        self._session.change(q.BEGIN_STEPS, rows=rows)
+        self._session.change(q.BEGIN_ATTEMPTS, rows=rows)
 
     def succeed(self, ends: Sequence[PlainEnd]) -> set[str]:
-        """End runs with their step and attempt; ids of those that were still running under their token."""
+        """End runs with their step and attempt, begun or not; ids of those that were still running under their token."""
         ended = {run_id for (run_id,) in self._session.all(q.END_RUNS, rows=_encode(ends))}
         ours = [end for end in ends if end.run_id in ended]
         if ours:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import text
 
-from rota.ports.bulk import PlainEnd
+from rota.ports.bulk import BEGUN, PlainBegin, PlainEnd
 from rota.store.core import statement
 
 
@@ -45,54 +47,66 @@ ADD_EVENTS = statement(lambda: text(_insert("events", "kind at job_id run_id dat
 CLAIM = statement(
     lambda: text(
         "UPDATE runs SET state = 'running', token = token + 1, owner = :owner, lease_until = :until, "
-        "not_before = NULL, started_at = coalesce(started_at, :now), reason_code = 'claimed', reason_text = 'at work' "
-        "WHERE workspace_id = :workspace_id AND id IN (SELECT value ->> 0 FROM json_each(:rows)) "
+        "not_before = NULL, started_at = coalesce(started_at, :now), "
+        f"reason_code = '{BEGUN}', reason_text = 'at work' "
+        "WHERE workspace_id = :workspace_id AND id IN (SELECT value FROM json_each(:rows)) "
         "AND (state = 'queued' OR (state = 'waiting' AND not_before <= :now AND cancel_requested = 0)) "
         "RETURNING id, token"
     )
 )
-BEGIN_STEPS = statement(
-    lambda: text(
-        _insert("steps", "run_id step_id", position="0", state="'running'", attempts="1", started_at=":now",
-                output="''", outputs="'{}'")
-    )
-)  # fmt: skip
-BEGIN_ATTEMPTS = statement(
-    lambda: text(
-        _insert("attempts", "run_id step_id", number="1", state="'running'", started_at=":now", excerpt="''",
-                output_bytes="0", truncated="0")
-    )
-)  # fmt: skip
 
 
-def _from_ends(names: str) -> str:
-    """The same of rows that are `PlainEnd`s, with those fields that are needed: each costs time."""
-    places = {name: place for place, name in enumerate(PlainEnd._fields)}
-    columns = ", ".join(f"value ->> {places[name]} AS {name}" for name in names.split())
+def _from(rows: type[tuple[Any, ...]], names: str) -> str:
+    """The same of rows that are such named tuples, with those fields that are needed: each costs time."""
+    fields: tuple[str, ...] = rows._fields  # type: ignore[attr-defined] # a NamedTuple
+    columns = ", ".join(f"value ->> {fields.index(name)} AS {name}" for name in names.split())
     return f"WITH j AS MATERIALIZED (SELECT {columns} FROM json_each(:rows)) "
 
 
+# Of runs that are still ours alone: an attempt may turn out slow in the moment in which its run is taken over.
+_STILL_OURS = (
+    "FROM j WHERE EXISTS (SELECT 1 FROM runs WHERE runs.workspace_id = :workspace_id AND runs.id = j.run_id "
+    "AND runs.token = j.token AND runs.state = 'running') ON CONFLICT DO NOTHING"
+)
+_BEGUN = "run_id step_id token started_at"
+BEGIN_STEPS = statement(
+    lambda: text(
+        f"{_from(PlainBegin, _BEGUN)}INSERT INTO steps (workspace_id, run_id, step_id, position, state, attempts, "
+        "started_at, output, outputs) "
+        f"SELECT :workspace_id, j.run_id, j.step_id, 0, 'running', 1, j.started_at, '', '{{}}' {_STILL_OURS}"
+    )
+)
+BEGIN_ATTEMPTS = statement(
+    lambda: text(
+        f"{_from(PlainBegin, _BEGUN)}INSERT INTO attempts (workspace_id, run_id, step_id, number, state, started_at, "
+        "excerpt, output_bytes, truncated) "
+        f"SELECT :workspace_id, j.run_id, j.step_id, 1, 'running', j.started_at, '', 0, 0 {_STILL_OURS}"
+    )
+)
 END_RUNS = statement(
     lambda: text(
-        f"{_from_ends('run_id token finished_at run_outputs')}UPDATE runs SET state = 'succeeded', lease_until = NULL, finished_at = j.finished_at, "
+        f"{_from(PlainEnd, 'run_id token finished_at run_outputs')}UPDATE runs SET state = 'succeeded', lease_until = NULL, finished_at = j.finished_at, "
         "outputs = j.run_outputs, reason_code = 'done', reason_text = 'every step is done' FROM j "
         "WHERE runs.workspace_id = :workspace_id AND runs.id = j.run_id AND runs.token = j.token "
         "AND runs.state = 'running' RETURNING id"
     )
 )
+# Written whole, and but once where the attempt was quick: most are over before anybody could have seen them begun.
 END_STEPS = statement(
     lambda: text(
-        f"{_from_ends('run_id step_id started_at finished_at output outputs')}UPDATE steps SET state = 'succeeded', started_at = j.started_at, "
-        "finished_at = j.finished_at, output = j.output, outputs = j.outputs FROM j "
-        "WHERE steps.workspace_id = :workspace_id AND steps.run_id = j.run_id AND steps.step_id = j.step_id"
+        f"{_from(PlainEnd, 'run_id step_id started_at finished_at output outputs')}INSERT INTO steps (workspace_id, run_id, step_id, position, state, attempts, "
+        "started_at, finished_at, output, outputs) SELECT :workspace_id, j.run_id, j.step_id, 0, 'succeeded', 1, j.started_at, "
+        "j.finished_at, j.output, j.outputs FROM j WHERE true ON CONFLICT DO UPDATE SET state = 'succeeded', "
+        "started_at = excluded.started_at, finished_at = excluded.finished_at, output = excluded.output, outputs = excluded.outputs"
     )
 )
 END_ATTEMPTS = statement(
     lambda: text(
-        f"{_from_ends('run_id step_id started_at finished_at exit_code excerpt log output_bytes truncated')}UPDATE attempts SET state = 'succeeded', started_at = j.started_at, "
-        "finished_at = j.finished_at, exit_code = j.exit_code, excerpt = j.excerpt, log = j.log, "
-        "output_bytes = j.output_bytes, truncated = j.truncated FROM j "
-        "WHERE attempts.workspace_id = :workspace_id AND attempts.run_id = j.run_id "
-        "AND attempts.step_id = j.step_id AND attempts.number = 1"
+        f"{_from(PlainEnd, 'run_id step_id started_at finished_at exit_code excerpt log output_bytes truncated')}INSERT INTO attempts (workspace_id, run_id, step_id, number, state, started_at, "
+        "finished_at, exit_code, excerpt, log, output_bytes, truncated) SELECT :workspace_id, j.run_id, j.step_id, 1, 'succeeded', "
+        "j.started_at, j.finished_at, j.exit_code, j.excerpt, j.log, j.output_bytes, j.truncated FROM j WHERE true "
+        "ON CONFLICT DO UPDATE SET state = 'succeeded', started_at = excluded.started_at, finished_at = excluded.finished_at, "
+        "exit_code = excluded.exit_code, excerpt = excluded.excerpt, log = excluded.log, output_bytes = excluded.output_bytes, "
+        "truncated = excluded.truncated"
     )
 )

@@ -6,7 +6,7 @@ import pytest
 
 from rota.model.ledger import JobRecord, Occurrence, Outcome
 from rota.model.run import Attempt, Reason, Run, RunState, StepRun, StepState
-from rota.ports.bulk import PlainEnd
+from rota.ports.bulk import PlainBegin, PlainEnd
 from rota.ports.store import Store
 
 DUE = Reason("due", "on time")
@@ -63,19 +63,31 @@ def test_an_occurrence_that_is_known_gets_no_second_run(store: Store) -> None:
 def test_only_what_is_there_to_be_claimed_is_begun(store: Store) -> None:
     queue(store, "a", "b", "c")
     store.write_now(lambda tx: tx.runs.claim("b", "other", 10, 20))
-    tokens = store.write_now(lambda tx: tx.bulk.begin([("a", "s"), ("b", "s"), ("c", "s")], "me", 11, 99))
+    tokens = store.write_now(lambda tx: tx.bulk.claim(["a", "b", "c"], "me", 11, 99))
     assert tokens == {"a": 1, "c": 1}
     run = store.read(lambda tx: tx.runs.get("a"))
     assert run is not None
     assert (run.state, run.owner, run.lease_until, run.started_at) == (RunState.RUNNING, "me", 99, 11)
-    assert store.read(lambda tx: tx.runs.steps("a")) == [StepRun("a", "s", 0, StepState.RUNNING, 1, 11)]
-    assert store.read(lambda tx: tx.runs.attempts("a")) == [Attempt("a", "s", 1, StepState.RUNNING, 11)]
+    assert store.read(lambda tx: tx.runs.steps("a")) == []
+
+
+def test_what_lasts_is_seen_to_have_begun_while_it_is_ours(store: Store) -> None:
+    queue(store, "a", "b")
+    store.write_now(lambda tx: tx.bulk.claim(["a", "b"], "me", 11, 99))
+    store.write_now(lambda tx: tx.bulk.begin([PlainBegin("a", "s", 1, 12), PlainBegin("b", "s", 7, 12)]))
+    assert store.read(lambda tx: tx.runs.steps("a")) == [StepRun("a", "s", 0, StepState.RUNNING, 1, 12)]
+    assert store.read(lambda tx: tx.runs.attempts("a")) == [Attempt("a", "s", 1, StepState.RUNNING, 12)]
     assert store.read(lambda tx: tx.runs.steps("b")) == []
+    store.write_now(lambda tx: tx.bulk.succeed([end("a")]))
+    assert [(s.state, s.started_at, s.output) for s in store.read(lambda tx: tx.runs.steps("a"))] == [
+        (StepState.SUCCEEDED, 21, "said")
+    ]
+    assert [a.state for a in store.read(lambda tx: tx.runs.attempts("a"))] == [StepState.SUCCEEDED]
 
 
 def test_a_success_is_written_to_run_step_attempt_and_feed(store: Store) -> None:
     queue(store, "a")
-    store.write_now(lambda tx: tx.bulk.begin([("a", "s")], "me", 11, 99))
+    store.write_now(lambda tx: tx.bulk.claim(["a"], "me", 11, 99))
     assert set(store.write_now(lambda tx: tx.bulk.succeed([end("a")]))) == {"a"}
     run = store.read(lambda tx: tx.runs.get("a"))
     assert run is not None
@@ -92,7 +104,7 @@ def test_a_success_is_written_to_run_step_attempt_and_feed(store: Store) -> None
 
 def test_whoever_lost_the_claim_writes_nothing(store: Store) -> None:
     queue(store, "a", "b")
-    store.write_now(lambda tx: tx.bulk.begin([("a", "s"), ("b", "s")], "me", 11, 99))
+    store.write_now(lambda tx: tx.bulk.claim(["a", "b"], "me", 11, 99))
     lost = store.read(lambda tx: tx.runs.get("a"))
     assert lost is not None
     store.write_now(lambda tx: tx.runs.release(lost, 12, Reason("taken_over", "it was taken over")))
@@ -100,14 +112,13 @@ def test_whoever_lost_the_claim_writes_nothing(store: Store) -> None:
     after = store.read(lambda tx: (tx.runs.get("a"), tx.runs.steps("a"), tx.runs.attempts("a")))
     assert after[0] is not None
     assert after[0].state is RunState.QUEUED
-    assert after[1][0].state is StepState.RUNNING
-    assert after[2][0].state is StepState.RUNNING
+    assert after[1:] == ([], [])
 
 
 def test_busy_jobs_are_those_with_a_run_that_is_not_over(store: Store) -> None:
     store.write_now(lambda tx: tx.jobs.put(JobRecord("k", "k", "{}", "h", "file", 1, 1)))
     queue(store, "a")
     assert store.read(lambda tx: tx.bulk.busy(["j", "k", "other"])) == {"j"}
-    store.write_now(lambda tx: tx.bulk.begin([("a", "s")], "me", 11, 99))
+    store.write_now(lambda tx: tx.bulk.claim(["a"], "me", 11, 99))
     store.write_now(lambda tx: tx.bulk.succeed([end("a")]))
     assert store.read(lambda tx: tx.bulk.busy(["j", "k"])) == set()
