@@ -18,7 +18,7 @@ from rota.engine.plain import PlainRuns
 from rota.engine.pulse import Pulse
 from rota.engine.recovery import Recovery
 from rota.engine.retention import Retention
-from rota.engine.scheduler import Scheduler
+from rota.engine.scheduler import AHEAD, Scheduler
 from rota.engine.wallclock import WallWatch
 from rota.engine.work import Work
 from rota.model.config import WorkspaceConfig
@@ -111,6 +111,7 @@ class Engine:
     async def serve(self, stop: asyncio.Event) -> None:
         """Run every loop until `stop` is set; then take nothing new, and end what runs within the grace."""
         await self.recovery.run_once()
+        self.scheduler.ahead = AHEAD
         loops = [
             self._loop("scheduler", self._schedule),
             self._loop("dispatcher", self._dispatch),
@@ -188,7 +189,7 @@ class Engine:
     async def _schedule(self) -> Micros | None:
         due = await self.scheduler.run_once(spread=True)
         self._wakes["dispatcher"].set()
-        return due
+        return None if due is None else due - self.scheduler.ahead
 
     async def _dispatch(self) -> Micros | None:
         wake_at = await self.dispatcher.run_once()

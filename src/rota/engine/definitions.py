@@ -9,7 +9,7 @@ from functools import lru_cache
 from rota.model.errors import NotFoundError
 from rota.model.instants import from_micros
 from rota.model.job import Job
-from rota.model.ledger import TriggerRecord
+from rota.model.ledger import JobRecord, TriggerRecord
 from rota.model.run import Run
 from rota.ports.store import Store, Tx
 from rota.schedule import Schedule, parse
@@ -37,10 +37,9 @@ class Definitions:
 
     def get(self, hash_: str, tx: Tx | None = None) -> Job:
         """The job of that hash. Raises NotFoundError when the store does not have it."""
-        with self._lock:
-            if hash_ in self._jobs:
-                self._jobs.move_to_end(hash_)
-                return self._jobs[hash_]
+        known = self._find(hash_)
+        if known is not None:
+            return known
         text = (
             tx.jobs.definition(hash_)
             if tx is not None
@@ -48,6 +47,19 @@ class Definitions:
         )
         if text is None:
             raise NotFoundError(f"no definition {hash_} in the store", hint="run `rota doctor`")
+        return self._keep_job(hash_, text)
+
+    def of_record(self, record: JobRecord) -> Job:
+        """The job as its record has it."""
+        return self._find(record.hash) or self._keep_job(record.hash, record.definition)
+
+    def _find(self, hash_: str) -> Job | None:
+        with self._lock:
+            if hash_ in self._jobs:
+                self._jobs.move_to_end(hash_)
+            return self._jobs.get(hash_)
+
+    def _keep_job(self, hash_: str, text: str) -> Job:
         job = from_json(text)
         with self._lock:
             self._jobs[hash_] = job

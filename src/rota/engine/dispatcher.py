@@ -55,6 +55,7 @@ class Dispatcher:
         self._workspace = workspace
         self._config = config
         self._only = only
+        self._calls_alone = False  # whether the head of the queue, as it was last seen, is all calls to hosts
         self.accepting = True
         # Claimed by the scheduler's commit; between that and their start a pass of ours may look at them.
         self._about_to_start: set[str] = set()
@@ -122,13 +123,14 @@ class Dispatcher:
         if free <= 0:
             return []
         most = free + self._work.ahead
-        now, wanted = self._clock.now(), most + SPARE
+        now, wanted = self._clock.now(), SPARE + (most if self._calls_alone else free)
         while True:
             runs = self._store.read(lambda tx: tx.runs.claimable(now, wanted))  # noqa: B023 # called at once
             everything = len(runs) < wanted
             if self._only is not None:
                 runs = [run for run in runs if run.id == self._only]
             chosen = self._within(self._store.read(partial(self._choose, runs=runs, free=most)), free)
+            self._calls_alone = bool(chosen) and len(chosen) >= free and self._is_call(chosen[-1])
             if everything or len(chosen) >= free:
                 return chosen
             wanted *= 8
@@ -137,12 +139,14 @@ class Dispatcher:
         """Those that find a place, and calls to hosts beyond: they take none while they wait for their turn."""
         chosen: list[Run] = []
         for run in runs:
-            recipe = self._recipe(run)
-            ahead = recipe is not None and recipe.call is not None
-            if ahead or free > 0:
+            if free > 0 or self._is_call(run):
                 chosen.append(run)
                 free -= 1
         return chosen
+
+    def _is_call(self, run: Run) -> bool:
+        recipe = self._recipe(run)
+        return recipe is not None and recipe.call is not None
 
     def _choose(self, tx: Tx, runs: Sequence[Run], free: int) -> list[Run]:
         by_job, by_group = tx.runs.active_counts()
@@ -174,22 +178,22 @@ class Dispatcher:
         """Claim the runs, in one transaction, and have them worked on."""
         self.started = bool(runs)
         if runs:
-            claimed = await self._store.write(partial(self._claim, runs=runs))
+            claimed = await self._store.write(partial(self._claim, runs=runs, now=self._clock.now()))
             crash_point("dispatcher.claimed")
             self._work.start(claimed)
 
-    def claim_new(self, tx: Tx, runs: Sequence[Run]) -> Claimed:
+    def claim_new(self, tx: Tx, runs: Sequence[Run], now: Micros) -> Claimed:
         """Claim what may start of runs that are queued in this transaction: one commit and one wait fewer.
 
         None where others wait for a place already: it is their turn first.
         """
         free = self._free()
         ready = [run for run in runs if run.state is RunState.QUEUED]
-        waiting = tx.runs.claimable(self._clock.now(), len(ready) + 1)
+        waiting = tx.runs.claimable(now, len(ready) + 1)
         if not self.accepting or self._only is not None or free <= 0 or len(waiting) > len(ready):
             return Claimed()
         chosen = self._within(self._choose(tx, ready, free + self._work.ahead), free)
-        claimed = self._claim(tx, chosen)
+        claimed = self._claim(tx, chosen, now)
         self._about_to_start |= claimed.ids
         return claimed
 
@@ -198,9 +202,8 @@ class Dispatcher:
         self._work.start(claimed, first=True)
         self._about_to_start -= claimed.ids
 
-    def _claim(self, tx: Tx, runs: Sequence[Run]) -> Claimed:
+    def _claim(self, tx: Tx, runs: Sequence[Run], now: Micros) -> Claimed:
         """Claim them, unless another process has filled the places since the choice."""
-        now = self._clock.now()
         runs = self._choose(tx, [run for run in runs if not called_off(tx, run)], len(runs))
         until = now + LEASE
         recipes = {run.id: recipe for run in runs if (recipe := self._recipe(run)) is not None}

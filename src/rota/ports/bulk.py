@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from rota.model.instants import Micros
-from rota.model.ledger import Occurrence
+from rota.model.ledger import Occurrence, TriggerRecord
 from rota.model.run import Run
 
 # The reason code of a run that was claimed with many others: its only step has no row before it lasts, or ends.
@@ -41,11 +41,23 @@ class PlainBegin(NamedTuple):
     started_at: Micros
 
 
+class Advance(NamedTuple):
+    """Where a trigger moves to; see `TriggersTable.advance`."""
+
+    trigger: TriggerRecord
+    since: Micros
+    next_due: Micros | None
+
+
 class BulkTable(Protocol):
     """The hot verbs, over many runs at a time: one statement a table, whatever the number of runs."""
 
     def busy(self, job_ids: Sequence[str]) -> set[str]:
         """Those of these jobs that have a queued, running or waiting run."""
+        ...
+
+    def advance(self, moves: Sequence[Advance]) -> Collection[tuple[str, str]]:
+        """`TriggersTable.advance` of many; (job id, trigger id) of those that were still where they were seen."""
         ...
 
     def queue(self, items: Sequence[tuple[Occurrence, Run]]) -> list[Run]:

@@ -22,6 +22,10 @@ class JobsTable(Protocol):
         """The record, removed or not."""
         ...
 
+    def get_many(self, job_ids: Collection[str]) -> Mapping[str, JobRecord]:
+        """The records that there are, by id."""
+        ...
+
     def put(self, record: JobRecord) -> None:
         """Insert or replace; also keeps the definition under its hash for the runs that use it."""
         ...

@@ -45,7 +45,7 @@ async def run_and_collect(
     """
     cwd = _folder(keys.cwd, ctx)
     with _names_file(ctx) as names_file:
-        environment = {**env, "ROTA_OUTPUT": str(names_file)}
+        environment = {**env, "ROTA_OUTPUT": names_file}
         result = await run_command(ctx, argv, cwd=cwd, env=environment, stdin=_stdin(keys.stdin, ctx))
         values = _read_names(names_file, ctx) or _names_in_stdout(result)
     failure = result.failure(keys.ok_codes)
@@ -83,15 +83,15 @@ def _stdin(raw: str | None, ctx: StepContext) -> str | None:
 
 
 @contextmanager
-def _names_file(ctx: StepContext) -> Iterator[Path]:
+def _names_file(ctx: StepContext) -> Iterator[str]:
     """The path of $ROTA_OUTPUT. The file is there once the command writes to it, and gone afterwards.
 
     Most commands never do; a folder and a file of its own for each cost a third of what /bin/true takes in all.
     """
-    folder = ctx.workspace / ".rota" / "cache" / "outputs"
-    path = folder / f"{ctx.run.id}.{ctx.step.id}.{ctx.attempt}.{secrets.token_hex(4)}"
+    folder = f"{ctx.workspace}/.rota/cache/outputs"
+    path = f"{folder}/{ctx.run.id}.{ctx.step.id}.{ctx.attempt}.{secrets.token_hex(4)}"
     if not os.path.isdir(folder):  # noqa: PTH112 # a hot path
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         yield path
     finally:
@@ -99,7 +99,7 @@ def _names_file(ctx: StepContext) -> Iterator[Path]:
             os.unlink(path)  # noqa: PTH108 # a hot path
 
 
-def _read_names(path: Path, ctx: StepContext) -> dict[str, Any]:
+def _read_names(path: str, ctx: StepContext) -> dict[str, Any]:
     limit = ctx.config.limits.value
     try:
         with open(path, "rb") as file:  # noqa: PTH123 # a hot path

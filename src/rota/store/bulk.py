@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from rota.model.instants import Micros
 from rota.model.ledger import Event, Occurrence
 from rota.model.run import Run
-from rota.ports.bulk import PlainBegin, PlainEnd
+from rota.ports.bulk import Advance, PlainBegin, PlainEnd
 from rota.store.sql import Session, to_json
 from rota.store.statements import queries
 
@@ -37,6 +37,20 @@ class Bulk:
         return (
             {job_id for (job_id,) in self._session.all(q.BUSY, rows=_encode(job_ids))} if job_ids else set()
         )
+
+    def advance(self, moves: Sequence[Advance]) -> set[tuple[str, str]]:
+        """Move triggers on, unless another process changed `next_due` or `text` of one in between; those that moved."""
+        rows = [
+            (
+                move.trigger.job_id,
+                move.trigger.trigger_id,
+                move.trigger.text,
+                move.trigger.next_due,
+                *move[1:],
+            )
+            for move in moves
+        ]
+        return set(self._session.all(q.ADVANCE, rows=_encode(rows)))
 
     def queue(self, items: Sequence[tuple[Occurrence, Run]]) -> list[Run]:
         """Write occurrences and their runs; the runs whose occurrence was not in the ledger yet."""

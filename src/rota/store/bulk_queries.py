@@ -30,6 +30,13 @@ BUSY = statement(
         "AND job_id = value AND state IN ('queued', 'running', 'waiting'))"
     )
 )
+ADVANCE = statement(
+    lambda: text(
+        f"{_from_rows('job_id trigger_id text expected since next_due')}UPDATE triggers SET since = j.since, next_due = j.next_due FROM j "
+        "WHERE triggers.workspace_id = :workspace_id AND triggers.job_id = j.job_id AND triggers.trigger_id = j.trigger_id "
+        "AND triggers.text = j.text AND triggers.next_due IS j.expected RETURNING triggers.job_id, triggers.trigger_id"
+    )
+)
 _OCCURRENCE = (
     "job_id trigger_id key due_at noticed_at outcome reason_code reason_text run_id until count detail"
 )

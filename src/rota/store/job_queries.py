@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, case, delete, null, select, update
+from sqlalchemy import and_, case, delete, literal_column, null, select, text, update
 
 from rota.store.core import columns, constant, here, insert, insert_new, param, statement, upsert
 from rota.store.schema import broken_files, job_definitions, jobs, runs, triggers
@@ -41,6 +41,9 @@ _SELECT = (
 ALL = statement(lambda: _SELECT)
 PRESENT = statement(lambda: _SELECT.where(jobs.c.removed_at.is_(None)))
 GET = statement(lambda: _SELECT.where(_OF_ID))
+GET_MANY = statement(
+    lambda: _SELECT.where(jobs.c.id.in_(select(literal_column("value")).select_from(text("json_each(:ids)"))))
+)
 PUT = statement(lambda: upsert(jobs))
 DEFINE = statement(lambda: insert_new(job_definitions))
 DEFINITION = statement(

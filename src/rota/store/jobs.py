@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rota.model.instants import Micros
@@ -33,6 +33,11 @@ class Jobs:
         """The record, removed or not."""
         row = self._session.one(q.GET, job_id=job_id)
         return None if row is None else _record(row)
+
+    def get_many(self, job_ids: Collection[str]) -> dict[str, JobRecord]:
+        """The records that there are, by id."""
+        rows = self._session.all(q.GET_MANY, ids=list_to_json(list(job_ids)))
+        return {record.id: record for record in map(_record, rows)}
 
     def put(self, record: JobRecord) -> None:
         """Insert or replace, keep the definition, and let the triggers know whether the job is active."""
@@ -120,5 +125,5 @@ def _values(record: JobRecord) -> dict[str, Any]:
 def _record(row: Row) -> JobRecord:
     values = list(row)
     values[_ENABLED] = bool(values[_ENABLED])
-    values[_WARNINGS] = tuple(json.loads(values[_WARNINGS]))
+    values[_WARNINGS] = () if values[_WARNINGS] == "[]" else tuple(json.loads(values[_WARNINGS]))
     return JobRecord(*values)

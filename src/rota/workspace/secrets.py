@@ -29,10 +29,11 @@ class Secrets:
     def known(self) -> Mapping[str, str]:
         """The stored secrets."""
         try:
-            status = self._path.stat()
+            status = os.stat(self._path)  # noqa: PTH116 # a hot path
         except FileNotFoundError:
-            self._stamp, self._known = None, {}
-            return {}
+            if self._stamp is not None:
+                self._stamp, self._known = None, {}
+            return self._known
         stamp = (status.st_mtime_ns, status.st_size)
         if stamp != self._stamp:
             try:
