@@ -59,6 +59,9 @@ class StatusView:
     settings_errors: tuple[str, ...] = ()
 
 
+_EVER = 2**62  # after every instant
+
+
 def find_job(app: App, job_id: str) -> JobRecord:
     """The job of that id (removed ones too). Raises NotFoundError with a guess."""
     record = app.store.read(lambda tx: tx.jobs.get(job_id))
@@ -284,13 +287,10 @@ def retry_of(app: App, run: Run) -> Run | None:
 def status(app: App) -> StatusView:
     """The workspace at a glance."""
     running = running_daemon(app.layout)
-    views = list_jobs(app)
-    counts: dict[str, int] = {}
-    for view in views:
-        counts[view.record.status] = counts.get(view.record.status, 0) + 1
-    upcoming = sorted((v.next_due, v.record.id) for v in views if v.next_due is not None)
-    daemons, active, outbox, questions = app.store.read(
+    counts, upcoming, daemons, active, outbox, questions = app.store.read(
         lambda tx: (
+            tx.jobs.counts(),
+            tx.triggers.due(_EVER, 1),
             tx.daemons.recent(1),
             tx.runs.recent(states=ACTIVE, limit=1000),
             tx.outbox.recent(limit=200),
@@ -306,7 +306,7 @@ def status(app: App) -> StatusView:
         jobs=counts,
         active=active,
         orphans=frozenset(run.id for run in active if run.state is RunState.RUNNING and _is_orphan(app, run)),
-        next_due=(upcoming[0][1], upcoming[0][0]) if upcoming else None,
+        next_due=next(((t.job_id, t.next_due) for t in upcoming if t.next_due is not None), None),
         broken=broken_files(app),
         undelivered=[m for m in outbox if m.state.value in {"pending", "failed"} and m.error is not None],
         questions=questions,

@@ -14,6 +14,8 @@ from rota.app.chains import CIRCLE, note_strangers, without_circles, without_str
 from rota.app.stamps import STAMPS, stamps_of
 from rota.app.triggers import put_job, remove_job
 from rota.app.wiring import App
+from rota.engine.boot import begin_list
+from rota.engine.chains import begin_index
 from rota.engine.environment import clean_environment
 from rota.model.errors import SpecError
 from rota.model.instants import Micros
@@ -157,6 +159,9 @@ def _parse_python(app: App, file: JobFile) -> FileResult:
 
 def _write(tx: Tx, change: _Change) -> None:
     records = {record.id: record for record in tx.jobs.all()}
+    if not records:
+        begin_index(tx, change.now)
+        begin_list(tx, change.now)
     files = [(item.file.path, item.result) for item in change.reads]
     owners = _owners(records.values(), change)
     results = without_circles(records.values(), files, owners=owners, present=change.present)

@@ -38,6 +38,9 @@ def _serve(app: Any) -> None:
     import asyncio
 
     from rota.app.daemon import Daemon
+    from rota.app.ready import make_ready
+
+    make_ready(app.layout)
 
     def ready() -> None:
         from rota.app.queries import status

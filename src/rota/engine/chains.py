@@ -87,6 +87,11 @@ def note_upstreams(tx: Tx, job_id: str, before: Collection[str], after: Collecti
         tx.cursors.put(f"{_INDEX}:{upstream}", sorted(known), now)
 
 
+def begin_index(tx: Tx, now: Micros) -> None:
+    """Of a registry without jobs."""
+    tx.cursors.put(_INDEX, now, now)
+
+
 def upstreams_of(record: JobRecord | None) -> frozenset[str]:
     """The jobs that a job of the registry follows; none when it was removed, or cannot be read."""
     # Nearly all jobs follow none, and a definition takes a hundred times as long to read as to search.

@@ -21,6 +21,8 @@ from rota.ports.store import Store, Tx
 EVERY: Micros = 5 * MINUTE
 # Deleting one asks every run whether it needs it; those that are left over go the next times.
 DEFINITIONS = 20
+DEFINITIONS_DONE = "retention_of_definitions"
+EVERY_DEFINITION: Micros = 60 * MINUTE
 # When it was done last: a cursor, so that neither many short lives of daemons nor `rota tick` put it off for ever.
 DONE = "retention"
 
@@ -58,10 +60,12 @@ class Retention:
         """Prune everything; how many runs were too old or too many."""
         gone = 0
         ledger_from = self._before(self._limits.keep_ledger_days)
-        for record in await asyncio.to_thread(self._store.read, lambda tx: tx.jobs.all(removed=True)):
-            gone += await self._pruner.runs(partial(self._outdated, job_id=record.id))
-            await self._pruner.rows(partial(_ledger, job_id=record.id, older_than=ledger_from))
         older = self._before(self._limits.keep_days)
+        # Only jobs with something to delete are looked at one by one: there may be a million of the others.
+        for job_id in await self._ask(lambda tx: tx.runs.with_outdated(self._limits.keep_runs, older)):
+            gone += await self._pruner.runs(partial(self._outdated, job_id=job_id))
+        for job_id in await self._ask(lambda tx: tx.ledger.reaching_back(ledger_from)):
+            await self._pruner.rows(partial(_ledger, job_id=job_id, older_than=ledger_from))
         await self._pruner.rows(lambda tx: tx.outbox.prune(older, BATCH))
         await self._pruner.rows(lambda tx: tx.events.prune(older, BATCH))
         await self._definitions()
@@ -69,13 +73,21 @@ class Retention:
         await self._caps.keep_state()
         return gone
 
+    async def _ask(self, question: Callable[[Tx], list[str]]) -> list[str]:
+        return await asyncio.to_thread(self._store.read, question)
+
     async def _definitions(self) -> None:
-        """Forget past definitions that no run refers to any more."""
-        unused = await asyncio.to_thread(self._store.read, lambda tx: tx.jobs.unused_definitions(DEFINITIONS))
+        """Forget past definitions that no run refers to any more, now and then: it asks every job and run."""
+        now, done = self._clock.now(), self._store.read(lambda tx: tx.cursors.get(DEFINITIONS_DONE))
+        if done is not None and done <= now < done + EVERY_DEFINITION:
+            return
+        unused = await self._ask(lambda tx: tx.jobs.unused_definitions(DEFINITIONS))
         for hash_ in unused:
             with suppress(StoreError):  # it has come into use: then it stays
                 await self._store.write(partial(_forget_definition, hash_=hash_))
             await self._pruner.pause()
+        if len(unused) < DEFINITIONS:
+            await self._store.write(lambda tx: tx.cursors.put(DEFINITIONS_DONE, now, now))
 
     def _outdated(self, tx: Tx, job_id: str) -> list[str]:
         limits = self._limits

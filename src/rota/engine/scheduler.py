@@ -10,6 +10,7 @@ from typing import Protocol
 
 import structlog
 
+from rota.engine.boot import at_boot
 from rota.engine.conditions import screened, through_gates
 from rota.engine.definitions import Definitions, schedule_of
 from rota.engine.queueing import JITTER, SPREAD, Call, at_rest, queue, queue_all
@@ -145,11 +146,11 @@ class Scheduler:
             log.warning("clock_went_ahead", by_seconds=self._leap // SECOND)
         now, latest = self._clock.now(), self._latest
         if latest is None:  # the first look: how far had those come who looked before?
-            latest = max((t.since for t in self._store.read(lambda tx: tx.triggers.all())), default=now)
+            latest = self._store.read(_last_sign) or now
         if now > latest - SET:
             self._latest = now
             return
-        ahead = [t for t in self._store.read(lambda tx: tx.triggers.all()) if t.since > now + SET]
+        ahead = self._store.read(lambda tx: tx.triggers.ahead_of(now + SET))
         log.warning("clock_set_back", by_seconds=(latest - now) // SECOND, triggers=len(ahead))
         for trigger in ahead:
             try:
@@ -219,7 +220,7 @@ class Scheduler:
     async def daemon_started(self, daemon_id: str) -> None:
         """Call the jobs with an `@reboot` trigger, once in this daemon's life."""
         now = self._clock.now()
-        for record in self._store.read(lambda tx: tx.jobs.all()):
+        for record in await at_boot(self._store, now):
             try:
                 job = self._definitions.get(record.hash)
             except Exception:  # one bad definition must not keep the daemon from starting
@@ -290,6 +291,12 @@ class Scheduler:
         if call.job.condition is None:
             return through_gates(call, timezone, now)
         return self._store.read(lambda tx: screened(tx, call, timezone, now, self._workspace()))
+
+
+def _last_sign(tx: Tx) -> Micros | None:
+    """The latest moment of which the state knows that somebody was there: at most a minute from the truth."""
+    lives = [life.seen_at for life in tx.daemons.recent(2)]
+    return max((instant for instant in (*lives, tx.events.latest_at()) if instant is not None), default=None)
 
 
 def _rewind(tx: Tx, trigger: TriggerRecord, since: Micros, next_due: Micros | None) -> None:

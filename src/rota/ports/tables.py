@@ -26,6 +26,10 @@ class JobsTable(Protocol):
         """The records that there are, by id."""
         ...
 
+    def counts(self) -> Mapping[str, int]:
+        """Number of jobs by status, of those that are not removed."""
+        ...
+
     def put(self, record: JobRecord) -> None:
         """Insert or replace; also keeps the definition under its hash for the runs that use it."""
         ...
@@ -92,6 +96,10 @@ class TriggersTable(Protocol):
 
     def next_due(self) -> Micros | None:
         """The soonest `next_due` of the same jobs."""
+        ...
+
+    def ahead_of(self, instant: Micros) -> list[TriggerRecord]:
+        """Those whose due moments are in the ledger beyond that instant. Reads all."""
         ...
 
     def advance(self, record: TriggerRecord, *, since: Micros, next_due: Micros | None) -> bool:
@@ -267,6 +275,10 @@ class RunsTable(Protocol):
         """How long the latest runs of the job that succeeded took, latest first."""
         ...
 
+    def with_outdated(self, keep: int, older_than: Micros) -> list[str]:
+        """Ids of the jobs that may have `outdated` runs; one look at an index of all runs."""
+        ...
+
     def outdated(self, job_id: str, keep: int, older_than: Micros, limit: int) -> list[str]:
         """Ids of up to `limit` finished runs beyond the newest `keep` or older than that, oldest first."""
         ...
@@ -361,6 +373,10 @@ class EventsTable(Protocol):
 
     def after(self, event_id: int, limit: int = 100, *, job_id: str | None = None) -> list[Event]:
         """Those after an id, oldest first."""
+        ...
+
+    def latest_at(self) -> Micros | None:
+        """When the newest one was written."""
         ...
 
     def prune(self, older_than: Micros, limit: int) -> int:

@@ -1,5 +1,5 @@
 """F4: the state. The only room that writes SQL; everything else goes through `ports.store`."""
 
-from rota.store.store import open_store
+from rota.store.store import is_ready, open_store
 
-__all__ = ["open_store"]
+__all__ = ["is_ready", "open_store"]

@@ -22,6 +22,7 @@ _AFTER = (
     .order_by(_e.id)
     .limit(param("limit"))
 )
+LATEST_AT = statement(lambda: select(_e.at).where(here(events)).order_by(_e.id.desc()).limit(param("limit")))
 AFTER = statement(lambda: _AFTER)
 AFTER_OF_JOB = statement(lambda: _AFTER.where(_e.job_id == param("job_id")))
 PRUNE = statement(

@@ -42,6 +42,11 @@ class Events:
             rows = self._session.all(q.AFTER_OF_JOB, after=event_id, job_id=job_id, limit=limit)
         return [_event(row) for row in rows]
 
+    def latest_at(self) -> Micros | None:
+        """When the newest one was written."""
+        instant: Micros | None = self._session.value(q.LATEST_AT, limit=1)
+        return instant
+
     def prune(self, older_than: Micros, limit: int) -> int:
         """Delete up to `limit` of the first events, as far as they are older than that; how many."""
         return self._session.change(q.PRUNE, older_than=older_than, limit=limit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, case, delete, literal_column, null, select, text, update
+from sqlalchemy import and_, case, delete, func, literal_column, null, select, text, update
 
 from rota.store.core import columns, constant, here, insert, insert_new, param, statement, upsert
 from rota.store.schema import broken_files, job_definitions, jobs, runs, triggers
@@ -43,6 +43,15 @@ PRESENT = statement(lambda: _SELECT.where(jobs.c.removed_at.is_(None)))
 GET = statement(lambda: _SELECT.where(_OF_ID))
 GET_MANY = statement(
     lambda: _SELECT.where(jobs.c.id.in_(select(literal_column("value")).select_from(text("json_each(:ids)"))))
+)
+_STATUS = case(
+    (jobs.c.error.is_not(None), constant("broken")),
+    (jobs.c.paused_at.is_not(None), constant("paused")),
+    (jobs.c.enabled == constant(1), constant("active")),
+    else_=constant("disabled"),
+)
+COUNTS = statement(
+    lambda: select(_STATUS, func.count()).where(here(jobs), jobs.c.removed_at.is_(None)).group_by(_STATUS)
 )
 PUT = statement(lambda: upsert(jobs))
 DEFINE = statement(lambda: insert_new(job_definitions))

@@ -39,6 +39,10 @@ class Jobs:
         rows = self._session.all(q.GET_MANY, ids=list_to_json(list(job_ids)))
         return {record.id: record for record in map(_record, rows)}
 
+    def counts(self) -> dict[str, int]:
+        """Number of jobs by status (see `JobRecord.status`), of those that are not removed."""
+        return dict(self._session.all(q.COUNTS))
+
     def put(self, record: JobRecord) -> None:
         """Insert or replace, keep the definition, and let the triggers know whether the job is active."""
         self._session.change(q.DEFINE, hash=record.hash, body=record.definition)

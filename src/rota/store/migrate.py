@@ -7,6 +7,7 @@ imported for a file that is new or older.
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import cast
 
@@ -38,6 +39,15 @@ def ensure_head(database: Database, connection: sqlite3.Connection) -> None:
             permanent=True,
         )
     upgrade(database)
+
+
+def is_head(path: Path) -> bool:
+    """Whether the file's tables are what this version needs; False when it cannot be read."""
+    try:
+        with closing(Database(path, read_only=True).connect()) as connection:
+            return _revision(connection, path) == HEAD
+    except StoreError:
+        return False
 
 
 def upgrade(database: Database) -> None:

@@ -210,6 +210,14 @@ _ranked = (
     .where(here(runs), _OF_JOB, _IS_FINAL)
     .subquery("ranked")
 )
+WITH_OUTDATED = statement(
+    lambda: (
+        select(_r.job_id)
+        .where(here(runs))
+        .group_by(_r.job_id)
+        .having(or_(func.count() > param("keep"), func.min(_r.queued_at) < param("older_than")))
+    )
+)
 OUTDATED = statement(
     lambda: (
         select(_ranked.c.id)

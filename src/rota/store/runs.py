@@ -225,6 +225,10 @@ class Runs:
         rows = self._session.all(q.LENGTHS, job_id=job_id, limit=limit)
         return [length for (length,) in rows if length is not None]
 
+    def with_outdated(self, keep: int, older_than: Micros) -> list[str]:
+        """Ids of the jobs that may have `outdated` runs."""
+        return [job_id for (job_id,) in self._session.all(q.WITH_OUTDATED, keep=keep, older_than=older_than)]
+
     def outdated(self, job_id: str, keep: int, older_than: Micros, limit: int) -> list[str]:
         """Ids of up to `limit` finished runs beyond the newest `keep` or older than that, oldest first."""
         rows = self._session.all(q.OUTDATED, job_id=job_id, keep=keep, older_than=older_than, limit=limit)

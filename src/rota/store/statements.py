@@ -108,6 +108,11 @@ class TextFile:
         self._path = folder / "statements"
         self._counts = False
 
+    @property
+    def counts(self) -> bool:
+        """Whether what was loaded, or kept, is of use."""
+        return self._counts
+
     def load(self) -> None:
         """Make known what the file has."""
         try:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from rota.ports.store import Store, Tx
 from rota.store.db import Database, damage, shrink, used
-from rota.store.migrate import ensure_head
+from rota.store.migrate import ensure_head, is_head
 from rota.store.reads import Readers
 from rota.store.statements import TextFile
 from rota.store.tx import SqlTx
@@ -39,6 +39,13 @@ def open_store(
         store.close()
         raise
     return store
+
+
+def is_ready(path: Path, cache: Path) -> bool:
+    """Whether the state at `path` can be used as it is, with the statements that are kept in `cache`."""
+    texts = TextFile(cache)
+    texts.load()
+    return texts.counts and is_head(path)
 
 
 class SqlStore:

@@ -24,6 +24,7 @@ _SELECT = select(
 ).where(here(triggers))
 OF = statement(lambda: _SELECT.where(_OF_JOB).order_by(triggers.c.trigger_id))
 ALL = statement(lambda: _SELECT.order_by(triggers.c.job_id, triggers.c.trigger_id))
+AHEAD_OF = statement(lambda: _SELECT.where(triggers.c.since > param("instant")))
 DUE = statement(
     lambda: (
         _SELECT.where(_ACTIVE, triggers.c.next_due <= param("until"))

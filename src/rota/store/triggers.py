@@ -56,6 +56,10 @@ class Triggers:
         instant: Micros | None = self._session.value(q.NEXT_DUE)
         return instant
 
+    def ahead_of(self, instant: Micros) -> list[TriggerRecord]:
+        """Those whose due moments are in the ledger beyond that instant."""
+        return [TriggerRecord(*row) for row in self._session.all(q.AHEAD_OF, instant=instant)]
+
     def advance(self, record: TriggerRecord, *, since: Micros, next_due: Micros | None) -> bool:
         """Move on, unless another process changed `next_due` or `text` in between."""
         return (
