@@ -35,7 +35,7 @@ FIGURES: tuple[Figure, ...] = (
         for count in ("10k", "100k", "1M")
         for figure in (
             Figure(f"many_{count}_ready", "s", False, f"{count} schedules: start to ready"),
-            Figure(f"many_{count}_cpu", "%", False, f"{count} schedules: CPU while few are due"),
+            Figure(f"many_{count}_cpu", "%", False, f"{count} schedules, none due: CPU"),
             Figure(f"many_{count}_rss", "MB", False, f"{count} schedules: RSS"),
             Figure(f"many_{count}_p50", "ms", False, f"{count} schedules: lateness p50"),
             Figure(f"many_{count}_p99", "ms", False, f"{count} schedules: lateness p99"),

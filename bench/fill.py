@@ -16,7 +16,14 @@ def schedules(state: Path, like: str, count: int) -> None:
         "jobs",
         like,
         count,
-        {"id": "'later-' || i", "name": "'later ' || i", "path": "NULL", "origin": "'store'"},
+        {
+            "id": "'later-' || i",
+            "name": "'later ' || i",
+            "path": "NULL",
+            "origin": "'store'",
+            "paused_at": "NULL",
+            "paused_reason": "NULL",
+        },
     )
     columns = "workspace_id, job_id, trigger_id, kind, text, timezone, anchor, since, next_due, active"
     row = f"workspace_id, 'later-' || i, 'cron', 'cron', '0 0 1 1 *', 'UTC', NULL, created_at, {_FAR} + i, 1"

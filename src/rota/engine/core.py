@@ -239,7 +239,7 @@ class Engine:
                 await self.clock.sleep(pause)
                 continue
             self._beat(name, pause)
-            await self.clock.sleep(pause, self._wakes[name], exactly=name == "scheduler")
+            await self.clock.sleep(pause, self._wakes[name])
 
     async def _every(self, name: str, seconds: float, run_once: Callable[[], Awaitable[object]]) -> None:
         while True:

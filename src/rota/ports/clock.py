@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 # How long before the instant an exact sleep begins to look at the clock: the timers' own lateness.
-EARLY = 0.002
+EARLY = 0.0015
 
 
 class Clock(Protocol):
