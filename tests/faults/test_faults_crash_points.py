@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -106,11 +107,22 @@ def is_stopped_while_telling(rota: Rota) -> None:
     os.kill(rota.daemon_pid(), signal.SIGTERM)
 
 
+def a_slow_crowd(rota: Rota) -> None:
+    """More quick calls than there are places, the first of which turns out slow; none was slow just before."""
+    rota.quick("pause", "plain")
+    rota.write("each.jsonl", "{}\n" * 30)
+    each = str(rota.root / "each.jsonl")
+    while running_daemon(rota.layout) is not None:
+        rota.quick("run", "crowd", "--each", each)
+        time.sleep(2.0)
+
+
 AN_HOUR = Way(before=an_hour_passes)
 WAYS = {
     "scheduler.rewound": Way(before=the_clock_was_ahead),
     "dispatcher.taken_back": Way(then=its_claim_is_lost),
     "executor.released": Way(then=is_stopped_at_work),
+    "plain.given_back": Way(then=a_slow_crowd),
     "resume.answer_taken": Way(then=lambda rota: rota("inbox", "answer", asked(rota), "well")),
     "recovery.messages_reopened": Way(before=two_minutes_pass),
     "notices.queued": Way(then=lambda rota: rota.quick("run", "tells")),
@@ -128,6 +140,7 @@ SEQUENCES = (
     ("outbox.claimed", "recovery.messages_reopened", "outbox.sent", "outbox.recorded"),
     ("executor.released", "outbox.returned", "outbox.not_sent", "notices.queued"),
     ("dispatcher.taken_back", "resume.answer_taken", "commands.queued", "commands.answered"),
+    ("plain.begun", "plain.given_back"),
     ("scheduler.after_write", "scheduler.rewound", "scheduler.start_called"),
     ("executor.finished:12", "retention.logs_gone", "retention.runs_gone", "retention.done"),
     ("store.before_commit:9", "store.after_commit:16", "store.before_commit:40", "store.after_commit:70"),

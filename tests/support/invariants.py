@@ -21,6 +21,7 @@ from rota.model.instants import MINUTE, Micros, from_micros
 from rota.model.job import TIME_TRIGGERS
 from rota.model.ledger import TriggerRecord
 from rota.planning.due import next_due
+from rota.ports.bulk import BEGUN
 from rota.ports.clock import SystemClock
 
 WITNESS = "witness.txt"
@@ -157,7 +158,10 @@ class Inspection:
     def _untrue(self) -> Iterator[str]:
         """What the journal says of a step, against what the witness saw."""
         for run_id, step_id, number in self.begun:
-            if run_id in self.runs and (run_id, step_id, number) not in self.tries:
+            run = self.runs.get(run_id)
+            if run is None or (run["state"], run["reason_code"]) == ("running", BEGUN):
+                continue  # the run's own row says it, until its attempt lasts or somebody takes it over
+            if (run_id, step_id, number) not in self.tries:
                 yield f"attempt {number} at {step_id} of {run_id} was made without a word in the journal"
         numbers: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
         for run_id, step_id, number in self.tries:

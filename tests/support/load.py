@@ -71,6 +71,7 @@ QUICK = {
 # What somebody starts by hand.
 BY_HAND = {
     "slow": "overlap: allow\nsteps:\n" + step("one") + step("two", "until [ -e release ]; do sleep 0.1; done") + step("three"),
+    "crowd": "overlap: allow\nsteps:\n  - {id: one, python: 'scripts/work.py:work', args: {seconds: 0.1}}\n",
     "asks": "overlap: allow\nsteps:\n" + step("one") + "  - {id: question, agent: Well?, runner: inbox, output: answer.txt}\n"
     + step("two"),
     "tells": "overlap: allow\nsteps:\n" + step("one") + "  - {id: tell, notify: {type: command, command: sh tell.sh, message: x}}\n"

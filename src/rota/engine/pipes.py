@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from functools import partial
 
-from rota.engine.readiness import readiness
 from rota.model.errors import StepError
 from rota.ports.processes import OnOutput
 
@@ -46,7 +44,6 @@ class Pipes:
         self, on_output: OnOutput, on_failure: Callable[[], None], stdin: bytes | None = None
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._ready = readiness()
         self.on_output = on_output
         self.failure: Exception | None = None
         self._on_failure = on_failure
@@ -72,7 +69,7 @@ class Pipes:
             if name == "stdin":
                 self._loop.add_writer(fd, self._write)
             else:
-                self._ready.watch(fd, partial(self._take, name))
+                self._loop.add_reader(fd, self._take, name)
 
     def hand_over(self) -> None:
         """The child has its ends: close them here, so that each pipe ends with its last writer."""
@@ -98,12 +95,12 @@ class Pipes:
         size = self._read(name)
         pause = FLOW.pause(size, self._loop.time())
         if pause and name in self._near:
-            self._ready.ignore(self._near[name])
+            self._loop.remove_reader(self._near[name])
             self._loop.call_later(pause, self._go_on, name)
 
     def _go_on(self, name: str) -> None:
         if name in self._near:
-            self._ready.watch(self._near[name], partial(self._take, name))
+            self._loop.add_reader(self._near[name], self._take, name)
 
     def _read(self, name: str) -> int:
         """Hand one chunk on; its size, 0 when there is none at present, or none any more."""
@@ -142,5 +139,5 @@ class Pipes:
         if name == "stdin":
             self._loop.remove_writer(fd)
         else:
-            self._ready.ignore(fd)
+            self._loop.remove_reader(fd)
         os.close(fd)

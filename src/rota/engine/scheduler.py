@@ -294,8 +294,11 @@ class Scheduler:
 
 
 def _last_sign(tx: Tx) -> Micros | None:
-    """The latest moment of which the state knows that somebody was there: at most a minute from the truth."""
-    lives = [life.seen_at for life in tx.daemons.recent(2)]
+    """The latest moment of which the state knows that somebody was there: at most a minute from the truth.
+
+    Several lives: the latest one may have died while it set right what an earlier one had done ahead of time.
+    """
+    lives = [life.seen_at for life in tx.daemons.recent(50)]
     return max((instant for instant in (*lives, tx.events.latest_at()) if instant is not None), default=None)
 
 
