@@ -9,7 +9,7 @@ from datetime import datetime, tzinfo
 
 from rota.model.instants import Micros, from_micros
 from rota.workspace.index.search import CANDIDATES, Candidate, Scope, Searcher
-from rota.workspace.index.words import estimate, tokens
+from rota.workspace.index.words import estimate, tokens, whole
 
 LEAST_BUDGET = 100
 # How much another passage of the same file, or of the same folder, is still worth.
@@ -19,7 +19,8 @@ _SAME_FOLDER = 0.9
 _THE_SAME = 0.8
 # What is a tenth as relevant as the best is not worth a prompt's room.
 _FLOOR = 0.1
-_RECENCY = 1.0
+# A prompt is most often about now.
+_RECENCY = 0.75
 _MOST = 200
 _LEAST_PART = 60  # tokens; a shorter piece of a passage says nothing
 _FENCE = re.compile("`{3,}")
@@ -81,8 +82,7 @@ def _diverse(found: list[Candidate]) -> Iterator[Candidate]:
     """The best first; each time less of what is taken from already, and nothing that says the same again."""
     if not found:
         return
-    least = _FLOOR * found[0].score
-    left = list(found)
+    left = [one for one in found if one.score >= _FLOOR * found[0].score]
     files: dict[str, int] = {}
     folders: dict[str, int] = {}
     taken: list[frozenset[str]] = []
@@ -93,8 +93,6 @@ def _diverse(found: list[Candidate]) -> Iterator[Candidate]:
 
     while left and len(taken) < _MOST:
         best = max(left, key=worth)
-        if worth(best) < least:
-            return
         left.remove(best)
         words = frozenset(word for word, _, _ in tokens(best.text))
         if any(_alike(words, other) for other in taken):
@@ -130,18 +128,18 @@ def _packed(asked: str, chosen: Iterator[Candidate], budget: int, most_bytes: in
         pieces.append(piece)
         room -= estimate(piece)
         space -= len(piece.encode())
-    whole = "".join(pieces) if parts else nothing
-    if estimate(whole) > budget:  # the question alone fills it
-        whole = ""
-    return Context(whole, tuple(parts), estimate(whole))
+    text = "".join(pieces) if parts else nothing
+    if estimate(text) > budget:  # the question alone fills it
+        text = ""
+    return Context(text, tuple(parts), estimate(text))
 
 
 def _fitted(one: Candidate, room: int, space: int, zone: tzinfo) -> tuple[Part, str] | None:
     """The passage as it goes in; shortened at a line's end where only a part of it has room, None where none has."""
     lines = one.text.split("\n")
-    whole = _piece(one, one.text, one.last, zone)
-    if estimate(whole) <= room and len(whole.encode()) <= space:
-        return Part(one.path, one.heading, one.line, one.last, one.moment, one.text), whole
+    piece = _piece(one, one.text, one.last, zone)
+    if estimate(piece) <= room and len(piece.encode()) <= space:
+        return Part(one.path, one.heading, one.line, one.last, one.moment, one.text), piece
     if room < _LEAST_PART:
         return None
     low, high = 0, len(lines) - 1
@@ -173,4 +171,4 @@ def _dated(day: datetime) -> str:
 
 
 def _one_line(text: str) -> str:
-    return _CONTROL.sub(" ", text).strip()[:300]
+    return _CONTROL.sub(" ", whole(text)).strip()[:300]

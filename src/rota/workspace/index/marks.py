@@ -42,6 +42,12 @@ def places(text: str, asked: Asked) -> list[tuple[int, int, int]]:
     return kept
 
 
+def counts(text: str, asked: Asked) -> tuple[list[int], int]:
+    """How often each term stands in a text, and how many words that has."""
+    words = list(tokens(text))
+    return [len(_of_term(words, term, asked)) for term in asked.query.wanted], len(words)
+
+
 def _of_term(words: list[tuple[str, int, int]], term: Term, asked: Asked) -> list[tuple[int, int]]:
     forms = asked.forms.get(term)
     if forms is not None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from rota.workspace.index.words import STOP_WORDS, fold, is_spaceless, spaced, stem, tokens
+from rota.workspace.index.words import STOP_WORDS, fold, is_spaceless, spaced, stem, tokens, whole
 
 _PART = re.compile(
     r'(?P<minus>(?<!\S)-)?(?:(?P<field>path|tag):)?(?:"(?P<phrase>[^"]*)(?:"|$)|(?P<word>[^\s"]+))',
@@ -47,7 +47,7 @@ def parse_query(text: str) -> Query:
     unwanted: dict[str, Term] = {}
     paths: list[str] = []
     tags: list[str] = []
-    for found in _PART.finditer(text.replace("\0", " ")[:_LONGEST]):
+    for found in _PART.finditer(whole(text)[:_LONGEST]):
         value = found["phrase"] if found["phrase"] is not None else found["word"]
         field = (found["field"] or "").lower()
         if field == "path":
@@ -79,14 +79,15 @@ class Asked:
     def all_of(self) -> str:
         """The question that only what has every word answers; words that are in every note need not be there."""
         needed = [term for term in self.query.wanted if not _is_stop(term)] or list(self.query.wanted)
-        return self._without(" AND ".join(self._one(term) for term in needed))
+        return self._without(" AND ".join(self.one(term) for term in needed))
 
     def any_of(self) -> str:
         """The question that what has one of the words answers."""
         needed = [term for term in self.query.wanted if not _is_stop(term)] or list(self.query.wanted)
-        return self._without(" OR ".join(self._one(term) for term in needed))
+        return self._without(" OR ".join(self.one(term) for term in needed))
 
-    def _one(self, term: Term) -> str:
+    def one(self, term: Term) -> str:
+        """The question that what has this term answers."""
         forms = self.forms.get(term, ())
         if not forms:
             return _quoted(" ".join(term.words)) + (" *" if term.prefix else "")
@@ -95,7 +96,7 @@ class Asked:
     def _without(self, expression: str) -> str:
         if not self.query.unwanted or not expression:
             return expression
-        return f"({expression}) NOT ({' OR '.join(self._one(term) for term in self.query.unwanted)})"
+        return f"({expression}) NOT ({' OR '.join(self.one(term) for term in self.query.unwanted)})"
 
 
 def _is_stop(term: Term) -> bool:

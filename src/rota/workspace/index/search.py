@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,18 +13,23 @@ from rota.model.config import IndexConfig
 from rota.model.errors import RotaError
 from rota.model.instants import DAY, Micros
 from rota.workspace.index import db
-from rota.workspace.index.marks import Snippet, places, snippet
+from rota.workspace.index.marks import Snippet, counts, snippet
 from rota.workspace.index.query import Asked, Query, asked, parse_query
 from rota.workspace.index.vectors import ranked_by_meaning
 from rota.workspace.index.words import fold
 from rota.workspace.layout import Layout
 
-CANDIDATES = 300
-# A hit in a title says more than one in the text. Columns: title, heading, text, path.
+CANDIDATES = 200
+# What SQLite picks the candidates by. Columns: title, heading, text, path.
 _WEIGHTS = "5.0, 3.0, 1.0, 2.0"
-# A month halves what recency adds; at most a third of a hit's score comes from it.
+# A month halves what recency adds to a score: a quarter of it at most.
 _HALF_LIFE = 30.0
-RECENCY = 0.5
+RECENCY = 0.25
+# The usual constants of BM25; what a word in the title, the headings and the path counts for.
+_K1, _B = 1.2, 0.5
+_TITLE, _HEADING, _PATH = 3.0, 2.0, 1.5
+# Words of more passages than this are all equally common.
+_COUNTED = 20_000
 _PER_FILE = 3
 _WIDTH = 200
 _RRF = 60.0
@@ -106,13 +112,13 @@ class Searcher:
 
     def ranked(self, question: Asked, expression: str, scope: Scope, recency: float) -> list[Candidate]:
         """The passages that an expression finds, best first: by words, by meaning where there is a model, by age."""
-        by_words = self._by_words(question, expression, scope)
+        found = self._weighed(self._by_words(question, expression, scope), question)
         meaning = " ".join(term.text for term in question.query.wanted)
         by_meaning = ranked_by_meaning(self._con, self._config, self._layout, meaning, CANDIDATES)
         if by_meaning:
-            by_words = self._fused(by_words, by_meaning, question.query.tags, scope)
-        weighed = [self._weighed(one, question, recency, by_words=not by_meaning) for one in by_words]
-        return sorted(weighed, key=lambda one: (-one.score, one.path, one.line))
+            found = self._fused(found, by_meaning, question.query.tags, scope)
+        aged = [_scored(one, one.score * self._youth(one, recency)) for one in found]
+        return sorted(aged, key=lambda one: (-one.score, one.path, one.line))
 
     def newest(self, scope: Scope, tags: Sequence[str], limit: int) -> list[Candidate]:
         """The first passages of the newest files."""
@@ -154,14 +160,33 @@ class Searcher:
         known |= {row[0]: Candidate(*row) for row in rows}
         return [_scored(one, scores[one.id]) for one in known.values()]
 
-    def _weighed(self, one: Candidate, question: Asked, recency: float, *, by_words: bool) -> Candidate:
+    def _weighed(self, found: list[Candidate], question: Asked) -> list[Candidate]:
+        """The passages with scores by which they can be compared, best first.
+
+        BM25 over the fields together, the forms of a word counted as one word. SQLite's own score picks the candidates,
+        but it counts each form by itself, and a word of more than half of all passages for nothing.
+        """
+        (total,) = self._con.execute("SELECT count(*) FROM passages").fetchone()
+        weights = [self._rarity(question.one(term), total) for term in question.query.wanted]
+        seen = [_frequencies(one, question) for one in found]
+        average = sum(length for _, length in seen) / max(1, len(seen))
+        scored = []
+        for one, (often, length) in zip(found, seen, strict=True):
+            spread = _K1 * (1 - _B + _B * length / max(1.0, average))
+            parts = [weight * f * (_K1 + 1) / (f + spread) for weight, f in zip(weights, often, strict=True)]
+            there = sum(weight for weight, f in zip(weights, often, strict=True) if f)
+            scored.append(_scored(one, sum(parts) * (0.4 + 0.6 * there / sum(weights))))
+        return sorted(scored, key=lambda one: -one.score)
+
+    def _rarity(self, expression: str, total: int) -> float:
+        (having,) = self._con.execute(
+            "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)", (expression, _COUNTED)
+        ).fetchone()
+        return math.log(1 + (total - having + 0.5) / (having + 0.5))
+
+    def _youth(self, one: Candidate, recency: float) -> float:
         age = max(0.0, (self._now - one.moment) / DAY)
-        factor = 1.0 + recency * 0.5 ** (age / _HALF_LIFE)
-        if by_words and len(question.query.wanted) > 1:
-            whole = f"{one.title}\n{one.heading}\n{one.path}\n{one.text}"
-            there = {number for _, _, number in places(whole, question)}
-            factor *= 0.3 + 0.7 * len(there) / len(question.query.wanted)
-        return _scored(one, one.score * factor)
+        return 1.0 + recency * 0.5 ** (age / _HALF_LIFE)
 
     def _hit(self, one: Candidate, question: Asked) -> Hit:
         shown = snippet(one.text, question, _WIDTH)
@@ -219,6 +244,16 @@ def _with_words(text: str) -> Query:
             code="bad_query",
         )
     return query
+
+
+def _frequencies(one: Candidate, question: Asked) -> tuple[list[float], int]:
+    """How often each term is there, with what the field counts for; and how long the text is, in words."""
+    often, length = counts(one.text, question)
+    found = [float(n) for n in often]
+    for text, weight in ((one.title, _TITLE), (one.heading, _HEADING), (one.path, _PATH)):
+        for number, n in enumerate(counts(text, question)[0]):
+            found[number] += weight * min(n, 1)
+    return found, length
 
 
 def _scored(one: Candidate, score: float) -> Candidate:

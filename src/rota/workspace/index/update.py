@@ -18,7 +18,7 @@ from rota.workspace.index.files import Found, Scan
 from rota.workspace.index.passages import Note, read_note
 from rota.workspace.index.text import decode, holds_key
 from rota.workspace.index.vectors import embed_missing
-from rota.workspace.index.words import spaced
+from rota.workspace.index.words import spaced, whole
 from rota.workspace.layout import Layout
 
 # A file that was written so short a time before it was read may be written again in the same tick of its clock.
@@ -241,12 +241,12 @@ class _Update:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(found.path, found.mtime, found.size, digest, now, left_out),
-                *(_clean(note.title), json.dumps(note.tags, ensure_ascii=False), moment),
+                *(whole(note.title), json.dumps(note.tags, ensure_ascii=False), moment),
             ),
         )
-        file, title, path = cursor.lastrowid, _clean(note.title), found.path
+        file, title, path = cursor.lastrowid, whole(note.title), found.path
         for passage in note.passages:
-            heading, text = _clean(passage.heading), _clean(passage.text)
+            heading, text = whole(passage.heading), whole(passage.text)
             row = self._con.execute(
                 "INSERT INTO passages (file, heading, line, last, text) VALUES (?, ?, ?, ?, ?)",
                 (file, heading, passage.line, passage.last, text),
@@ -283,8 +283,3 @@ class _Update:
         report.problems = problems[:_PROBLEMS] + ([f"and {more} more"] if more > 0 else [])
         report.folders = scan.folders
         return report
-
-
-def _clean(text: str) -> str:
-    """Without NUL, at which SQLite ends a text, and without halves of characters, which it refuses."""
-    return text.encode("utf-8", "replace").decode().replace("\0", " ")

@@ -16,6 +16,7 @@ _EACH = re.compile(f"[{_SPACELESS}]")
 _TOKEN = re.compile(
     rf"[{_SPACELESS}][\u0300-\u036f]*|[^\W_{_SPACELESS}][^\W_{_SPACELESS}\u0300-\u036f]*[\u0300-\u036f]*[^\W_{_SPACELESS}\u0300-\u036f]*"
 )
+_ACCENTED = re.compile(r"([a-z])[\u0300-\u036f]+")
 _PIECE = re.compile(r"[A-Za-z]+|[0-9]+|\n|[^\W\d_]+|[^\s]")
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]+")
 _DOUBLE = re.compile(r"([bdfgklmnprtz])\1$")
@@ -29,9 +30,14 @@ _STOPS = (
 STOP_WORDS = frozenset(_STOPS.split())
 
 
+def whole(text: str) -> str:
+    """Without NUL, at which SQLite ends a text, and without halves of characters, which it refuses."""
+    return text.encode("utf-8", "replace").decode().replace("\0", " ")
+
+
 def spaced(text: str) -> str:
-    """The text as it is indexed: with every character of a script without spaces standing alone."""
-    return text if text.isascii() else _EACH.sub(r" \g<0> ", text)
+    """The text as it is indexed: composed, every character of a script without spaces standing alone."""
+    return text if text.isascii() else _EACH.sub(r" \g<0> ", unicodedata.normalize("NFC", text))
 
 
 def is_spaceless(text: str) -> bool:
@@ -40,10 +46,11 @@ def is_spaceless(text: str) -> bool:
 
 
 def fold(text: str) -> str:
-    """Lower case, without diacritics: how words are compared."""
+    """Lower case, Latin letters without diacritics: how words are compared, and what SQLite's tokenizer makes of them."""
     if text.isascii():
         return text.lower()
-    return "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
+    apart = unicodedata.normalize("NFD", text.lower())
+    return unicodedata.normalize("NFC", _ACCENTED.sub(r"\1", apart)).replace("ς", "σ")
 
 
 def tokens(text: str) -> Iterator[tuple[str, int, int]]:
