@@ -46,9 +46,9 @@ def model(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def desk(notes: Notes, model: Path) -> Notes:
-    notes.write("garage.md", "The vehicle was repaired.")
-    notes.write("health.md", "An appointment at the clinic.")
-    notes.write("finance.md", "The invoice of the painter.")
+    notes.write("one.md", "The vehicle was repaired.")
+    notes.write("two.md", "An appointment at the clinic.")
+    notes.write("three.md", "The invoice of the painter.")
     notes.settings(embeddings=str(model))
     return notes
 
@@ -62,9 +62,9 @@ def test_what_means_the_same_is_found_and_nothing_is_fetched(
 ) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", no_network)
     monkeypatch.setattr(socket.socket, "connect", no_network)
-    assert desk.paths("automobile") == ["garage.md"]
-    assert desk.paths("physician") == ["health.md"]
-    assert desk.context("payment").paths == ["finance.md"]
+    assert desk.paths("automobile") == ["one.md"]
+    assert desk.paths("physician") == ["two.md"]
+    assert desk.context("payment").paths == ["three.md"]
     desk.settings(embeddings=None)
     assert desk.paths("automobile") == []
 
@@ -73,24 +73,24 @@ def test_words_and_meaning_are_one_ranking(desk: Notes) -> None:
     """What has the word and means it comes first, then what does either."""
     desk.write("both.md", "The automobile and the vehicle.")
     assert desk.paths("automobile")[0] == "both.md"
-    assert set(desk.paths("automobile")) == {"both.md", "garage.md"}
+    assert set(desk.paths("automobile")) == {"both.md", "one.md"}
 
 
 def test_scope_tags_and_exclusions_hold_for_meaning_too(desk: Notes) -> None:
-    desk.write("old/garage.md", "---\ntags: [old]\n---\nThe vehicle.", day="2025-01-01")
-    assert desk.paths("automobile", paths=("old",)) == ["old/garage.md"]
-    assert desk.paths("automobile", since="7d") == ["garage.md"]
-    assert desk.paths("automobile tag:old") == ["old/garage.md"]
-    assert desk.paths("automobile -repaired", limit=5) == ["old/garage.md"]
+    desk.write("old/one.md", "---\ntags: [old]\n---\nThe vehicle.", day="2025-01-01")
+    assert desk.paths("automobile", paths=("old",)) == ["old/one.md"]
+    assert desk.paths("automobile", since="7d") == ["one.md"]
+    assert desk.paths("automobile tag:old") == ["old/one.md"]
+    assert desk.paths("automobile -repaired", limit=5) == ["old/one.md"]
 
 
 def test_vectors_follow_the_files_and_the_model(desk: Notes, model: Path) -> None:
     desk.index()
-    desk.write("garage.md", "The budget.", day="2026-11-21")
+    desk.write("one.md", "The budget.", day="2026-11-21")
     assert desk.paths("automobile") == []
-    assert set(desk.paths("payment")) == {"garage.md", "finance.md"}
+    assert set(desk.paths("payment")) == {"one.md", "three.md"}
     (model / "README.md").write_text("another model")
-    assert set(desk.paths("payment")) == {"garage.md", "finance.md"}
+    assert set(desk.paths("payment")) == {"one.md", "three.md"}
 
 
 def test_a_model_that_cannot_be_used_is_said_and_words_still_find(notes: Notes, tmp_path: Path) -> None:

@@ -42,8 +42,11 @@ def scope_of(place: Place, paths: tuple[str, ...], since: str | None) -> Scope:
     return Scope(tuple(found for path in paths if (found := inside(place.layout, path))), moment)
 
 
-def inside(layout: Layout, text: str) -> str:
-    """A path as the index has it: from the root, without `./` and a last slash; empty for the whole workspace."""
+def inside(layout: Layout, text: str, *, missing: bool = False) -> str:
+    """A path as the index has it: from the root, without `./` and a last slash; empty for the whole workspace.
+
+    Raises PathError for one that leads out, and, unless `missing`, where nothing is there.
+    """
     path = PurePosixPath(text.strip())
     if path.is_absolute():
         try:
@@ -56,7 +59,7 @@ def inside(layout: Layout, text: str) -> str:
             f"{text[:80]!r} is no path in the workspace",
             hint="paths are from the workspace's folder: notes/meetings",
         )
-    if not (layout.root / PurePosixPath(*parts)).exists():
+    if not missing and not (layout.root / PurePosixPath(*parts)).exists():
         raise PathError(
             f"there is no file or folder {'/'.join(parts)[:200]}",
             hint="paths are from the workspace's folder: notes/meetings",

@@ -34,7 +34,7 @@ def build_index(
         with suppress(OSError):
             os.nice(10)
     layout = Layout(Path(workspace).resolve())
-    paths = [inside(layout, path) for path in only]
+    paths = [inside(layout, path, missing=True) for path in only]
     report = update(layout, read_config(config), only=paths, wait=0.0 if gently else 600.0)
     return {
         "files": report.files,

@@ -93,10 +93,13 @@ class Asked:
             return _quoted(" ".join(term.words)) + (" *" if term.prefix else "")
         return f"({' OR '.join(_quoted(f.rstrip('*')) + (' *' if f.endswith('*') else '') for f in forms)})"
 
+    def unwanted(self) -> str:
+        """The question that what is to be left out answers; empty where nothing is."""
+        return " OR ".join(self.one(term) for term in self.query.unwanted)
+
     def _without(self, expression: str) -> str:
-        if not self.query.unwanted or not expression:
-            return expression
-        return f"({expression}) NOT ({' OR '.join(self.one(term) for term in self.query.unwanted)})"
+        unwanted = self.unwanted()
+        return f"({expression}) NOT ({unwanted})" if unwanted and expression else expression
 
 
 def _is_stop(term: Term) -> bool:

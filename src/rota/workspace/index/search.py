@@ -114,9 +114,15 @@ class Searcher:
         """The passages that an expression finds, best first: by words, by meaning where there is a model, by age."""
         found = self._weighed(self._by_words(question, expression, scope), question)
         meaning = " ".join(term.text for term in question.query.wanted)
-        by_meaning = ranked_by_meaning(self._con, self._config, self._layout, meaning, CANDIDATES)
+        where, values = _narrowed(scope, question.query.tags)
+        if unwanted := question.unwanted():
+            where += " AND p.id NOT IN (SELECT rowid FROM words WHERE words MATCH ?)"
+            values.append(unwanted)
+        by_meaning = ranked_by_meaning(
+            self._con, self._config, self._layout, meaning, where=where, values=values, limit=CANDIDATES
+        )
         if by_meaning:
-            found = self._fused(found, by_meaning, question.query.tags, scope)
+            found = self._fused(found, by_meaning)
         aged = [_scored(one, one.score * self._youth(one, recency)) for one in found]
         return sorted(aged, key=lambda one: (-one.score, one.path, one.line))
 
@@ -141,21 +147,17 @@ class Searcher:
         )
         return [Candidate(*row) for row in rows]
 
-    def _fused(
-        self, by_words: list[Candidate], by_meaning: list[int], tags: Sequence[str], scope: Scope
-    ) -> list[Candidate]:
+    def _fused(self, by_words: list[Candidate], by_meaning: list[int]) -> list[Candidate]:
         """Both rankings as one, by reciprocal ranks."""
         scores: dict[int, float] = {}
         for ranking in ([one.id for one in by_words], by_meaning):
             for rank, passage in enumerate(ranking):
                 scores[passage] = scores.get(passage, 0.0) + 1.0 / (_RRF + rank + 1)
         known = {one.id: one for one in by_words}
-        missing = [passage for passage in scores if passage not in known]
-        where, values = _narrowed(scope, tags)
         rows = self._con.execute(
-            f"{_SELECT}, 0.0 FROM passages p JOIN files f ON f.id = p.file"  # noqa: S608 # of our own names
-            f" WHERE p.id IN (SELECT value FROM json_each(?)) AND {where}",
-            (json.dumps(missing), *values),
+            f"{_SELECT}, 0.0 FROM passages p JOIN files f ON f.id = p.file"
+            " WHERE p.id IN (SELECT value FROM json_each(?))",
+            (json.dumps([passage for passage in by_meaning if passage not in known]),),
         )
         known |= {row[0]: Candidate(*row) for row in rows}
         return [_scored(one, scores[one.id]) for one in known.values()]

@@ -65,9 +65,19 @@ def embed_missing(con: sqlite3.Connection, config: IndexConfig, layout: Layout) 
 
 
 def ranked_by_meaning(
-    con: sqlite3.Connection, config: IndexConfig, layout: Layout, text: str, limit: int
+    con: sqlite3.Connection,
+    config: IndexConfig,
+    layout: Layout,
+    text: str,
+    *,
+    where: str,
+    values: Sequence[object],
+    limit: int,
 ) -> list[int]:
-    """The passages nearest in meaning, best first; none where there is no model, or the index has other vectors."""
+    """The passages `p` (of files `f`) nearest in meaning, best first, of those that the condition names.
+
+    None where there is no model, or the index has the vectors of another one.
+    """
     if not config.embeddings or not text:
         return []
     try:
@@ -80,7 +90,11 @@ def ranked_by_meaning(
     except RotaError:
         return []  # `rota index` and `rota doctor` say what is wrong with the model; words find what they find
     best: list[tuple[float, int]] = []
-    cursor = con.execute("SELECT passage, vector FROM vectors")
+    cursor = con.execute(
+        "SELECT v.passage, v.vector FROM vectors v JOIN passages p ON p.id = v.passage"
+        f" JOIN files f ON f.id = p.file WHERE {where}",  # noqa: S608 # put together by the search itself
+        list(values),
+    )
     while rows := cursor.fetchmany(4 * _BATCH):
         if any(len(vector) != 2 * len(asked) for _, vector in rows):
             return []
