@@ -130,7 +130,7 @@ class Searcher:
         """The first passages of the newest files."""
         where, values = _narrowed(scope, tags)
         rows = self._con.execute(
-            f"{_SELECT}, 0.0 FROM passages p JOIN files f ON f.id = p.file"  # noqa: S608 # of our own names
+            f"{_SELECT}, 0.0 FROM passages p JOIN files f ON f.id = p.file"  # of our own names
             f" WHERE p.id = (SELECT min(id) FROM passages WHERE file = f.id) AND {where}"
             " ORDER BY f.moment DESC, f.path LIMIT ?",
             (*values, limit),
@@ -140,7 +140,7 @@ class Searcher:
     def _by_words(self, question: Asked, expression: str, scope: Scope) -> list[Candidate]:
         where, values = _narrowed(scope, question.query.tags)
         rows = self._con.execute(
-            f"{_SELECT}, -bm25(words, {_WEIGHTS}) AS score FROM words"  # of our own names
+            f"{_SELECT}, -bm25(words, {_WEIGHTS}) AS score FROM words"
             f" JOIN passages p ON p.id = words.rowid JOIN files f ON f.id = p.file"
             f" WHERE words MATCH ? AND {where} ORDER BY score DESC LIMIT ?",
             (expression, *values, CANDIDATES),
@@ -188,7 +188,7 @@ class Searcher:
 
     def _youth(self, one: Candidate, recency: float) -> float:
         age = max(0.0, (self._now - one.moment) / DAY)
-        return 1.0 + recency * 0.5 ** (age / _HALF_LIFE)
+        return 1.0 + recency * math.exp2(-age / _HALF_LIFE)
 
     def _hit(self, one: Candidate, question: Asked) -> Hit:
         shown = snippet(one.text, question, _WIDTH)
