@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rota.app.wiring import App
+from rota.model.errors import RotaError
 
 if TYPE_CHECKING:
     from rota.workspace.index.ask import Place
@@ -57,6 +58,17 @@ def context(
     place = _place(app, fresh=fresh, on_progress=on_progress)
     # A terminal takes what a file takes: the cap on values is one of the state's.
     return ask.context(place, text, _scope(place, paths, since), budget=budget, most_bytes=100_000_000)
+
+
+def index_problem(app: App) -> RotaError | None:
+    """What keeps the index from being used as the settings ask for."""
+    from rota.workspace.index.vectors import check_model
+
+    try:
+        check_model(app.config.index, app.layout)
+    except RotaError as error:
+        return error
+    return None
 
 
 def _place(app: App, *, fresh: bool, on_progress: OnProgress) -> Place:

@@ -92,6 +92,9 @@ def test_forms_of_a_word_are_found_and_marked(meetings: Notes) -> None:
 def test_filters(meetings: Notes) -> None:
     assert meetings.paths("screen path:meetings") == ["meetings/halden.md", "meetings/old.md"]
     assert meetings.paths("screen path:meet") == []
+    assert meetings.paths("consent path:halden.md") == ["meetings/halden.md"]
+    assert meetings.paths("screen path:meetings", paths=("journal.md",)) == []
+    assert meetings.paths("screen path:meetings path:journal.md -consent") == ["journal.md"]
     assert meetings.paths("screen", paths=("journal.md",)) == ["journal.md"]
     assert meetings.paths("screen tag:work") == ["journal.md"]
     assert meetings.paths("screen tag:work/halden tag:home") == ["journal.md"]

@@ -62,11 +62,10 @@ def build(
     the words of the question. Raises RotaError where the question has no word.
     """
     question = searcher.ask(text)
-    scope = Scope((*scope.paths, *question.query.paths), scope.since)
     found = searcher.ranked(question, question.any_of(), scope, _RECENCY) if question.query.wanted else []
     chosen = _diverse(found)
-    if scope != Scope() or question.query.tags:
-        chosen = _and_newest(chosen, searcher.newest(scope, question.query.tags, CANDIDATES))
+    if scope != Scope() or question.query.paths or question.query.tags:
+        chosen = _and_newest(chosen, searcher.newest(scope, question.query, CANDIDATES))
     return _packed(_one_line(text), chosen, budget, most_bytes, zone)
 
 

@@ -88,6 +88,7 @@ def _set_up(con: sqlite3.Connection) -> None:
     # What a power cut takes from derived data is made again; a process that is killed loses nothing.
     con.execute("PRAGMA synchronous = NORMAL")
     con.execute("PRAGMA foreign_keys = ON")
+    con.execute("PRAGMA journal_size_limit = 4000000")
     con.execute("PRAGMA cache_size = -16000")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,7 +16,6 @@ from rota.workspace.index import db
 from rota.workspace.index.marks import Snippet, counts, snippet
 from rota.workspace.index.query import Asked, Query, asked, parse_query
 from rota.workspace.index.vectors import ranked_by_meaning
-from rota.workspace.index.words import fold
 from rota.workspace.layout import Layout
 
 CANDIDATES = 200
@@ -33,6 +32,7 @@ _COUNTED = 20_000
 _PER_FILE = 3
 _WIDTH = 200
 _RRF = 60.0
+_AT_OR_BELOW = "instr('/' || f.path || '/', ?) > 0"
 _FORMS = 64
 _HIGHEST = "\U0010ffff"
 
@@ -93,9 +93,8 @@ class Searcher:
     def search(self, text: str, scope: Scope, limit: int) -> Found:
         """The best passages, at most three of a file. Raises RotaError when there is no word to look for."""
         query = _with_words(text)
-        scope = Scope((*scope.paths, *query.paths), scope.since)
         if not query.wanted:
-            newest = self.newest(scope, query.tags, limit)
+            newest = self.newest(scope, query, limit)
             return Found(tuple(self._hit(one, asked(query, self._beginning_with)) for one in newest))
         question = asked(query, self._beginning_with)
         found = self.ranked(question, question.all_of(), scope, RECENCY)
@@ -114,7 +113,7 @@ class Searcher:
         """The passages that an expression finds, best first: by words, by meaning where there is a model, by age."""
         found = self._weighed(self._by_words(question, expression, scope), question)
         meaning = " ".join(term.text for term in question.query.wanted)
-        where, values = _narrowed(scope, question.query.tags)
+        where, values = _narrowed(scope, question.query)
         if unwanted := question.unwanted():
             where += " AND p.id NOT IN (SELECT rowid FROM words WHERE words MATCH ?)"
             values.append(unwanted)
@@ -126,9 +125,9 @@ class Searcher:
         aged = [_scored(one, one.score * self._youth(one, recency)) for one in found]
         return sorted(aged, key=lambda one: (-one.score, one.path, one.line))
 
-    def newest(self, scope: Scope, tags: Sequence[str], limit: int) -> list[Candidate]:
+    def newest(self, scope: Scope, query: Query, limit: int) -> list[Candidate]:
         """The first passages of the newest files."""
-        where, values = _narrowed(scope, tags)
+        where, values = _narrowed(scope, query)
         rows = self._con.execute(
             f"{_SELECT}, 0.0 FROM passages p JOIN files f ON f.id = p.file"  # of our own names
             f" WHERE p.id = (SELECT min(id) FROM passages WHERE file = f.id) AND {where}"
@@ -138,7 +137,7 @@ class Searcher:
         return [Candidate(*row) for row in rows]
 
     def _by_words(self, question: Asked, expression: str, scope: Scope) -> list[Candidate]:
-        where, values = _narrowed(scope, question.query.tags)
+        where, values = _narrowed(scope, question.query)
         rows = self._con.execute(
             f"{_SELECT}, -bm25(words, {_WEIGHTS}) AS score FROM words"
             f" JOIN passages p ON p.id = words.rowid JOIN files f ON f.id = p.file"
@@ -264,8 +263,8 @@ def _scored(one: Candidate, score: float) -> Candidate:
     )
 
 
-def _narrowed(scope: Scope, tags: Sequence[str]) -> tuple[str, list[object]]:
-    """The scope and the tags as a condition on files."""
+def _narrowed(scope: Scope, query: Query) -> tuple[str, list[object]]:
+    """The scope, and the paths and tags of a query, as a condition on files."""
     parts, values = ["f.left_out IS NULL"], list[object]()
     if scope.since is not None:
         parts.append("f.moment >= ?")
@@ -274,13 +273,13 @@ def _narrowed(scope: Scope, tags: Sequence[str]) -> tuple[str, list[object]]:
         parts.append(f"({' OR '.join(['(f.path = ? OR (f.path >= ? AND f.path < ?))'] * len(scope.paths))})")
         for path in scope.paths:
             values += [path, f"{path}/", f"{path}0"]  # 0 comes after /
-    for tag in tags:
+    if query.paths:
+        parts.append(f"({' OR '.join([_AT_OR_BELOW] * len(query.paths))})")
+        values += [f"/{path}/" for path in query.paths]
+    for tag in query.tags:
         # `tag:work` is work/halden too.
-        parts.append(
-            "EXISTS (SELECT 1 FROM json_each(f.tags) t WHERE t.value = ? OR t.value LIKE ? ESCAPE '!')"
-        )
-        escaped = fold(tag).replace("!", "!!").replace("%", "!%").replace("_", "!_")
-        values += [tag, f"{escaped}/%"]
+        parts.append("EXISTS (SELECT 1 FROM json_each(f.tags) t WHERE instr(t.value || '/', ?) = 1)")
+        values.append(f"{tag}/")
     return " AND ".join(parts), values
 
 

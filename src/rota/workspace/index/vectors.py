@@ -107,6 +107,12 @@ def ranked_by_meaning(
     return [passage for _, passage in best]
 
 
+def check_model(config: IndexConfig, layout: Layout) -> None:
+    """Raise RotaError where the settings name a model that cannot be used."""
+    if config.embeddings:
+        _load(_folder(config, layout))
+
+
 def _made_by(con: sqlite3.Connection) -> str | None:
     row = con.execute("SELECT value FROM facts WHERE name = ?", (_FACT,)).fetchone()
     return None if row is None else str(row[0])
