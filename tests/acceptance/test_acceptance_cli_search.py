@@ -83,6 +83,7 @@ def test_what_goes_wrong_is_said(desk: Rota) -> None:
     assert "no word to look for" in desk.quick("search", "--", "-", code=1).err
     assert "there is no file or folder nowhere" in desk.quick("search", "x", "--in", "nowhere", code=1).err
     assert "cannot read since when" in desk.quick("search", "x", "--since", "soon", code=1).err
+    assert desk.quick("search", "-h").out.startswith("Usage:")
     assert desk.quick("search", code=2).err.startswith("rota: Missing argument")
 
 

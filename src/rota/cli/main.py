@@ -39,7 +39,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "search": ("search", "Find passages in the workspace's files.", "Files"),
     "context": (
         "search",
-        "Gather what the workspace has about something, as Markdown for a prompt.",
+        "Gather what the files have about something, for a prompt.",
         "Files",
     ),
     "next": ("schedule", "Show when a schedule or a job fires next.", "Tools"),

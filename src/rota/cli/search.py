@@ -106,6 +106,9 @@ def search_command(
     """
     from rota.app.search import search
 
+    if words == ("-h",):
+        click.echo(click.get_current_context().get_help())
+        return
     progress = Progress()
     with workspace(fresh=False) as app:
         found, report = search(
@@ -155,7 +158,7 @@ def context_command(
     no_index: bool,
     as_json: bool,
 ) -> None:
-    """Gather what the workspace has about something, as Markdown for a prompt."""
+    """Gather what the files have about something, for a prompt."""
     from rota.app.search import context
 
     progress = Progress()

@@ -130,7 +130,8 @@ def test_a_better_old_note_beats_a_worse_new_one(notes: Notes) -> None:
 def test_three_passages_of_a_file_at_most_unless_it_alone_is_asked_about(notes: Notes) -> None:
     notes.write("long.md", "\n".join(f"## Part {n}\n\nneedle {n}\n" for n in range(10)))
     notes.write("other.md", "needle")
-    assert len(notes.hits("needle")) == 4
+    notes.write("needle.md", "\n".join(f"## Part {n}\n\nhay {n}\n" for n in range(10)))
+    assert sorted(hit.path for hit in notes.hits("needle")) == ["long.md"] * 3 + ["needle.md", "other.md"]
     assert len(notes.hits("needle", paths=("long.md",), limit=50)) == 10
 
 
@@ -157,6 +158,15 @@ def test_a_long_passage_is_shown_where_its_words_are(notes: Notes) -> None:
     hit = notes.hits("needle haystack")[0]
     assert (hit.line, hit.snippet.marked("[", "]")[:40]) == (2, "then the [needle] in the [haystack] word")
     assert hit.snippet.text.endswith(" …")
+
+
+def test_words_that_are_everywhere_are_passed_over_beside_others(meetings: Notes) -> None:
+    found = meetings.search("what is the consent screen")
+    assert not found.partly
+    assert "[is]" not in found.hits[0].snippet.marked("[", "]")
+    assert set(meetings.paths("the is")) == {"plans/week.md", "meetings/halden.md"}, (
+        "where there are no others they are words as any"
+    )
 
 
 def test_a_query_is_read_as_a_person_means_it() -> None:

@@ -56,8 +56,9 @@ def parse_query(text: str) -> Query:
             tags.append(value.strip().lstrip("#").lower())
         elif (term := _term(value, is_phrase=found["phrase"] is not None)) is not None:
             (unwanted if found["minus"] else wanted)[f"{term.words}{term.prefix}"] = term
+    needed = [term for term in wanted.values() if not _is_stop(term)] or [*wanted.values()]
     return Query(
-        tuple(wanted.values())[:_MOST_TERMS],
+        tuple(needed)[:_MOST_TERMS],
         tuple(unwanted.values())[:_MOST_TERMS],
         tuple(path for path in paths if path),
         tuple(tag for tag in tags if tag),
@@ -77,14 +78,12 @@ class Asked:
     forms: dict[Term, tuple[str, ...]]
 
     def all_of(self) -> str:
-        """The question that only what has every word answers; words that are in every note need not be there."""
-        needed = [term for term in self.query.wanted if not _is_stop(term)] or list(self.query.wanted)
-        return self._without(" AND ".join(self.one(term) for term in needed))
+        """The question that only what has every word answers."""
+        return self._without(" AND ".join(self.one(term) for term in self.query.wanted))
 
     def any_of(self) -> str:
         """The question that what has one of the words answers."""
-        needed = [term for term in self.query.wanted if not _is_stop(term)] or list(self.query.wanted)
-        return self._without(" OR ".join(self.one(term) for term in needed))
+        return self._without(" OR ".join(self.one(term) for term in self.query.wanted))
 
     def one(self, term: Term) -> str:
         """The question that what has this term answers."""

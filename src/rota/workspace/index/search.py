@@ -102,7 +102,8 @@ class Searcher:
         if partly:
             found = self.ranked(question, question.any_of(), scope, RECENCY)
         return Found(
-            tuple(self._hit(one, question) for one in _spread(found, scope, limit)), partly and bool(found)
+            tuple(self._hit(one, question) for one in _spread(found, question, scope, limit)),
+            partly and bool(found),
         )
 
     def ask(self, text: str) -> Asked:
@@ -283,14 +284,23 @@ def _narrowed(scope: Scope, query: Query) -> tuple[str, list[object]]:
     return " AND ".join(parts), values
 
 
-def _spread(found: list[Candidate], scope: Scope, limit: int) -> list[Candidate]:
-    """The best, but of one file not more than three, unless that file is all that is asked about."""
+def _spread(found: list[Candidate], question: Asked, scope: Scope, limit: int) -> list[Candidate]:
+    """The best, but of one file not more than three, unless that file is all that is asked about.
+
+    Where only the file's title or path has the words, one of its passages says so for all.
+    """
     kept: list[Candidate] = []
     of_file: dict[str, int] = {}
     for one in found:
-        if of_file.get(one.path, 0) < _PER_FILE or one.path in scope.paths:
+        many = of_file.get(one.path, 0)
+        if one.path in scope.paths or not many or (many < _PER_FILE and _says_it_itself(one, question)):
             of_file[one.path] = of_file.get(one.path, 0) + 1
             kept.append(one)
         if len(kept) == limit:
             break
     return kept
+
+
+def _says_it_itself(one: Candidate, question: Asked) -> bool:
+    above, _, heading = one.heading.rpartition(" › ")
+    return any(counts(f"{heading if above else ''}\n{one.text}", question)[0])

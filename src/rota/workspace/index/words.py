@@ -21,7 +21,7 @@ _PIECE = re.compile(r"[A-Za-z]+|[0-9]+|\n|[^\W\d_]+|[^\s]")
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]+")
 _DOUBLE = re.compile(r"([bdfgklmnprtz])\1$")
 
-# Words of a question that are in every note. They are looked for, but need not be there.
+# Words of a question that are in every note: where there are others, those are what is looked for.
 _STOPS = (
     "a about all an and any are as at be by can did do does for from had has have how i if in into is it its me my"
     " of on or our so that the their them then there these they this to us was we were what when where which who why"
