@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.support.rota import Rota, eventually, new_workspace
 
-from rota.workspace.index.db import index_path
+from rota.workspace.index.db import index_path, only_one
 
 TODAY = datetime.now(UTC)
 
@@ -59,6 +59,17 @@ def test_narrowing(desk: Rota) -> None:
     assert "attic.md" in desk.quick("search", "window tag:home path:projects").out
     assert "attic" not in desk.quick("search", "quote OR consent", "-roof").out
     assert desk.quick("search", "consent", "--limit", "1").out.count("\n\n") == 0
+
+
+def test_while_another_process_indexes_what_is_there_is_searched(desk: Rota) -> None:
+    desk.quick("index")
+    with only_one(index_path(desk.layout), 0.0):
+        desk.write("new.md", "A second roof.")
+        said = desk.quick("search", "roof")
+        assert desk.quick("index", "--if-changed").err == ""
+    assert "attic.md" in said.out
+    assert "new.md" not in said.out
+    assert "Another process is indexing" in said.err
 
 
 def test_json_has_places_and_marks(desk: Rota) -> None:

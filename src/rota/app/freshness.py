@@ -134,6 +134,8 @@ async def _changes(root: Path, folders: list[str] | None, stop: asyncio.Event) -
                 *there, recursive=False, step=STEP, debounce=2 * STEP, stop_event=stop, watch_filter=_counts
             ):
                 yield len(found)
+        except FileNotFoundError:
+            yield 0  # a folder went before it could be watched: time to see which there are
         except (OSError, RuntimeError) as error:  # most often: the system's limit of watches
             log.warning("files_not_watched", error=str(error), rescan_every=RESCAN)
     await stop.wait()

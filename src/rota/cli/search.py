@@ -134,8 +134,7 @@ def search_command(
         _show(hit, zone, now)
     if not found.hits:
         note("Nothing found. hint: fewer or other words; begin* finds all words that begin so")
-    if report is not None:
-        _say_problems(report)
+    _say_update(report)
 
 
 @click.command("context")
@@ -189,12 +188,20 @@ def context_command(
             f"{count} passage{'' if count == 1 else 's'} of {files} file{'' if files == 1 else 's'},"
             f" about {found.tokens:,} tokens" + (f", in {output}" if output is not None else "")
         )
-    if report is not None:
-        _say_problems(report)
+    _say_update(report)
 
 
 def _asked(words: tuple[str, ...]) -> str:
     return " ".join(words)
+
+
+def _say_update(report: Report | None) -> None:
+    """What the update before a question could not do."""
+    if report is None:
+        return
+    if report.busy:
+        note("Another process is indexing: what changed just now may be missing.")
+    _say_problems(report)
 
 
 def _say_problems(report: Report) -> None:

@@ -33,7 +33,7 @@ _PER_FILE = 3
 _WIDTH = 200
 _RRF = 60.0
 _AT_OR_BELOW = "instr('/' || f.path || '/', ?) > 0"
-_FORMS = 64
+_FORMS = 2_000
 _HIGHEST = "\U0010ffff"
 
 
@@ -92,11 +92,10 @@ class Searcher:
 
     def search(self, text: str, scope: Scope, limit: int) -> Found:
         """The best passages, at most three of a file. Raises RotaError when there is no word to look for."""
-        query = _with_words(text)
+        question = self.ask(text)
+        query = question.query
         if not query.wanted:
-            newest = self.newest(scope, query, limit)
-            return Found(tuple(self._hit(one, asked(query, self._beginning_with)) for one in newest))
-        question = asked(query, self._beginning_with)
+            return Found(tuple(self._hit(one, question) for one in self.newest(scope, query, limit)))
         found = self.ranked(question, question.all_of(), scope, RECENCY)
         partly = not found and len(query.wanted) > 1
         if partly:
@@ -130,7 +129,7 @@ class Searcher:
         """The first passages of the newest files."""
         where, values = _narrowed(scope, query)
         rows = self._con.execute(
-            f"{_SELECT}, 0.0 FROM passages p JOIN files f ON f.id = p.file"  # of our own names
+            f"{_SELECT}, 0.0 FROM passages p JOIN files f ON f.id = p.file"
             f" WHERE p.id = (SELECT min(id) FROM passages WHERE file = f.id) AND {where}"
             " ORDER BY f.moment DESC, f.path LIMIT ?",
             (*values, limit),

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _BATCH = 512
 _FACT = "model"
 _LONGEST = 2_000
+# What is less than half as near as the nearest is near by chance.
+_NEAR = 0.5
 
 
 class Model(Protocol):
@@ -104,7 +106,7 @@ def ranked_by_meaning(
         scores = matrix.astype(numpy.float32) @ asked
         best += [(float(score), row[0]) for score, row in zip(scores, rows, strict=True) if score > 0.0]
         best = sorted(best, reverse=True)[:limit]
-    return [passage for _, passage in best]
+    return [passage for score, passage in best if score >= _NEAR * best[0][0]]
 
 
 def check_model(config: IndexConfig, layout: Layout) -> None:
