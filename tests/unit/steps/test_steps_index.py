@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pytest
 
-from rota.engine.host_code import _function, _load_module
 from rota.model.errors import RotaError
 from rota.steps import context, index
 
@@ -28,7 +28,7 @@ def bench(bench: Bench) -> Bench:
 def test_what_is_called_in_hosts_is_there() -> None:
     for target in (index.TARGET, context.TARGET):
         module, _, name = target.partition(":")
-        assert callable(_function(_load_module(module), module, name))
+        assert callable(getattr(import_module(module), name))
 
 
 def test_index_says_what_changed(bench: Bench) -> None:
