@@ -62,34 +62,34 @@ class Freshness:
         return self._app.config.index.watch and _index(self._app.layout).exists()
 
     async def _follow(self, stop: asyncio.Event) -> None:
-        """Index, watch the folders that were seen, index again after a change; until other folders are to be watched."""
-        folders, rest = await self._update()
+        """Index, watch the folders that were seen, index again after a change; with a new watch when that is over."""
+        folders, _ = await self._update()
         while not stop.is_set() and self._wanted():
             watched, settings = folders, self._app.config.index
             async with aclosing(_changes(self._app.layout.root, watched, stop)) as changes:
                 # What changed between that look and the watch is seen by this one.
                 folders, rest = await self._update()
-                while folders == watched and self._wanted() and not stop.is_set():
+                while folders == watched:
                     await asyncio.sleep(rest)
-                    await self._change(changes, settings)
+                    if not await self._changed(changes, settings):
+                        break
                     await asyncio.sleep(SETTLE)
                     folders, rest = await self._update()
 
-    async def _change(self, changes: Changes, settings: IndexConfig) -> None:
-        """Wait for a change of a file or of the settings, for ten minutes at most."""
+    async def _changed(self, changes: Changes, settings: IndexConfig) -> bool:
+        """Wait for a change of a file; False when the watch is over: ten minutes have passed, or the settings changed."""
         loop = asyncio.get_running_loop()
         until = loop.time() + RESCAN
         coming = asyncio.ensure_future(anext(changes, None))
         try:
-            while not coming.done() and loop.time() < until:
-                if self._app.config.index != settings or not self._wanted():
-                    return
+            while loop.time() < until and self._app.config.index == settings and self._wanted():
                 await asyncio.wait({coming}, timeout=LOOK)
-            if coming.done() and coming.result() is None:
-                raise RotaError("files are no longer watched", code="watch_ended")
+                if coming.done():
+                    return coming.result() is not None
+            return False
         finally:
             if not coming.done():
-                coming.cancel()
+                coming.cancel()  # which ends the watch, too
                 await asyncio.gather(coming, return_exceptions=True)
 
     async def _update(self) -> tuple[list[str] | None, float]:
