@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from bench import fill
+from bench import fill, notes
 from bench.figures import percentiles
 from bench.workspace import NOOP, SECOND, SHELL, Bench, at_jobs, wait_until
 from rota.app.commands import pause_job, resume_job, run_job
@@ -36,6 +36,8 @@ class Size:
     idle: float = 30.0
     many_seconds: int = 15
     starts: int = 10
+    notes: int = 10_000
+    questions: int = 10
 
 
 FULL = Size()
@@ -245,6 +247,7 @@ def scenarios(size: Size) -> Mapping[str, Callable[[Path], dict[str, float]]]:
         "burst": partial(burst, size.burst),
         "idle": partial(idle, size.idle),
         "start": partial(start, size.starts),
+        "index_10k": partial(notes.index, "10k", size.notes, size.questions),
         "many_10k": partial(many, "10k", 10_000, size.many_seconds),
         "many_100k": partial(many, "100k", 100_000, size.many_seconds),
         "many_1M": partial(many, "1M", 1_000_000, size.many_seconds),

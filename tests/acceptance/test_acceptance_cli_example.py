@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -48,6 +48,25 @@ def test_without_an_agent_the_weekly_plan_waits_in_the_inbox(mara: Rota) -> None
     assert mara.quick("inbox", "--json").json == []
     assert "waits for no answer" in mara.quick("inbox", "answer", run["id"], "again", code=4).err
     assert "waits for no answer" in mara.quick("inbox", "show", run["id"], code=4).err
+
+
+def test_the_weekly_plan_is_given_last_weeks_meetings(mara: Rota) -> None:
+    now = datetime.now(UTC)
+    yesterday, long_ago = now - timedelta(days=1), now - timedelta(days=30)
+    mara.write(
+        f"notes/meetings/{yesterday:%Y-%m-%d}-northlight.md", "# Northlight\n\nWe move the launch to March.\n"
+    )
+    mara.write(
+        f"notes/meetings/{long_ago:%Y-%m-%d}-northlight.md", "# Northlight\n\nThe launch is in January.\n"
+    )
+    mara("run", "weekly-plan")
+    context = mara.read(".rota/jobs/output/weekly-context.md")
+    assert context.startswith("# Context: weekly planning\n")
+    assert "We move the launch to March." in context
+    assert "The launch is in January." not in context
+    prompt = mara.quick("inbox", "show", mara.runs("weekly-plan")[0]["id"]).out
+    assert "We move the launch to March." in prompt
+    assert mara.quick("search", "launch march", "--json").json["hits"][0]["path"].endswith("northlight.md")
 
 
 def test_an_answer_while_the_daemon_runs(mara: Rota) -> None:

@@ -33,6 +33,8 @@ GOOD: Mapping[str, Mapping[str, Any]] = {
     "write": {"write": "a.txt", "content": "x"},
     "http": {"http": "http://localhost/", "headers": {"a": "b"}, "query": {"a": "b"}, "body": "x"},
     "pull": {"pull": "nothing", "days": "x"},
+    "index": {"index": ["."]},
+    "context": {"context": "plan", "budget": 500, "in": ["."], "since": "7d"},
     "agent": {"agent": "Hello", "input": {"a": "b"}, "runner": "inbox", "model": "x"},
     "skill": {"skill": "plan", "input": {"a": "b"}, "runner": "inbox"},
     "notify": {"notify": {"type": "none", "message": "x"}},

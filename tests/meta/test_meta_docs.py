@@ -21,7 +21,7 @@ from rota.runners.registry import RUNNERS
 from rota.schedule.parse import NAMES
 from rota.sources.registry import SOURCES
 from rota.spec import later, notify, parse_config, parse_file, policies
-from rota.spec.config import AGENT_KEYS, CONFIG_KEYS, LIMIT_KEYS
+from rota.spec.config import AGENT_KEYS, CONFIG_KEYS, INDEX_KEYS, LIMIT_KEYS
 from rota.spec.evidence import KINDS
 from rota.spec.job import JOB_KEYS
 from rota.spec.lint import KNOWN_NAMES
@@ -153,6 +153,7 @@ def test_every_trigger_has_a_heading(kind: str) -> None:
         ("docs/configuration.md", "Configuration", CONFIG_KEYS),
         ("docs/configuration.md", "Limits", LIMIT_KEYS),
         ("docs/configuration.md", "Agent", AGENT_KEYS),
+        ("docs/configuration.md", "Index", INDEX_KEYS),
         ("docs/schedules.md", "Names", [*NAMES, "@reboot", "manual"]),
         ("docs/cli.md", "Environment variables", ["ROTA_WORKSPACE", "ROTA_DEBUG", "NO_COLOR"]),
     ],

@@ -15,6 +15,7 @@ from functools import partial
 import structlog
 
 from rota.app.control import DaemonInfo, hold_lock, nudges
+from rota.app.freshness import Freshness
 from rota.app.init import write_schemas
 from rota.app.logs import set_up_logging
 from rota.app.sync import Report
@@ -78,7 +79,13 @@ class Daemon:
             log.info("daemon_stopped", pid=info.pid)
 
     async def _live(self, engine: Engine, watcher: Watcher) -> None:
-        works = [watcher.watch(self._stop), self._heartbeat(), self._report_to_manager(engine)]
+        freshness = Freshness(self._app, engine.services.hosts)
+        works = [
+            watcher.watch(self._stop),
+            freshness.keep(self._stop),
+            self._heartbeat(),
+            self._report_to_manager(engine),
+        ]
         tasks = [asyncio.create_task(work) for work in works]
         self._on_ready()
         self._manager.ready("serving")

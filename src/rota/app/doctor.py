@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from rota.app.control import running_daemon
 from rota.app.places import misplaced
 from rota.app.queries import broken_files, list_jobs
+from rota.app.search import index_problem
 from rota.app.times import ago
 from rota.app.wiring import App
 from rota.engine.caps import CUT_SHORT
@@ -32,7 +33,8 @@ class Finding:
 
 def examine(app: App) -> list[Finding]:
     """Every finding, in the order in which a person would look."""
-    return [*_folder(app), *_settings(app), *_state(app), *_jobs(app), *_daemon(app), *_messages(app)]
+    parts = (_folder, _settings, _state, _index, _jobs, _daemon, _messages)
+    return [finding for part in parts for finding in part(app)]
 
 
 def _folder(app: App) -> Iterator[Finding]:
@@ -85,6 +87,12 @@ def _size(app: App) -> Iterator[Finding]:
         since = from_micros(cut["since"])
         text = f"history before {since:%Y-%m-%d %H:%M} UTC was given up {ago(cut['at'], now)}: the state was too large"
         yield Finding("warning", text, hint)
+
+
+def _index(app: App) -> Iterator[Finding]:
+    problem = index_problem(app)
+    if problem is not None:
+        yield Finding("warning", problem.message, problem.hint or "")
 
 
 def _jobs(app: App) -> Iterator[Finding]:

@@ -35,6 +35,13 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "due": ("ledger", "List what is due now; run it with --run.", "Runs"),
     "tick": ("daemon", "One pass without a daemon: run what is due, then end.", "Runs"),
     "inbox": ("inbox", "List and answer what waits for a person or an agent.", "Runs"),
+    "index": ("search", "Bring the index of the workspace's files up to date.", "Files"),
+    "search": ("search", "Find passages in the workspace's files.", "Files"),
+    "context": (
+        "search",
+        "Gather what the files have about something, for a prompt.",
+        "Files",
+    ),
     "next": ("schedule", "Show when a schedule or a job fires next.", "Tools"),
     "simulate": ("simulate", "Show the coming load as a timeline.", "Tools"),
     "schema": ("check", "Print the JSON Schema of job files.", "Tools"),

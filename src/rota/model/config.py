@@ -44,6 +44,20 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class IndexConfig:
+    """What `rota search` finds. `include`, `exclude`: patterns as in .gitignore; `max_file`: bytes.
+
+    `watch`: the daemon keeps an index that is there up to date. `embeddings`: the folder of a model.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    max_file: int = 2_000_000
+    watch: bool = True
+    embeddings: str | None = None
+
+
+@dataclass(frozen=True)
 class WorkspaceConfig:
     """Everything of rota.yaml. `env_allow`: names (or `PREFIX_*`) passed on besides ENV_ALLOWED and LC_*.
 
@@ -62,5 +76,6 @@ class WorkspaceConfig:
     notify: tuple[Notify, ...] = ()
     sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     agent: AgentConfig = AgentConfig()
+    index: IndexConfig = IndexConfig()
     shutdown_grace: float = 10.0
     max_failures: int = 0

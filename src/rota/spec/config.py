@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rota.model.config import AgentConfig, Limits, WorkspaceConfig
+from rota.model.config import AgentConfig, IndexConfig, Limits, WorkspaceConfig
 from rota.model.errors import SpecError
 from rota.spec import models, values
 from rota.spec.catalog import Catalog, Setting
@@ -20,9 +20,10 @@ from rota.spec.words import guess
 
 CONFIG_KEYS = (
     *("name", "timezone", "limits", "groups", "scripts", "env_allow", "env"),
-    *("channels", "notify", "sources", "agent", "shutdown_grace", "max_failures"),
+    *("channels", "notify", "sources", "agent", "index", "shutdown_grace", "max_failures"),
 )
 AGENT_KEYS = ("runner", "command", "model")
+INDEX_KEYS = ("include", "exclude", "max_file", "watch", "embeddings")
 SIZES = ("output", "excerpt", "value", "logs", "state", "daemon_log")
 LIMIT_KEYS = ("runs", *SIZES, "keep_runs", "keep_days", "keep_ledger_days")
 _DAY = 86_400.0
@@ -74,6 +75,7 @@ def _config(fields: Fields, catalog: Catalog) -> WorkspaceConfig:
         notify=read_notify(fields.take("notify"), place / "notify", setting),
         sources=sources,
         agent=fields.read("agent", lambda value, at: _agent(value, at, catalog), default.agent),
+        index=fields.read("index", _index, default.index),
         shutdown_grace=fields.read("shutdown_grace", values.duration_or_none, default.shutdown_grace),
         max_failures=fields.read("max_failures", values.whole(0), default.max_failures),
     )
@@ -172,6 +174,35 @@ def _agent(value: Any, place: Place, catalog: Catalog) -> AgentConfig | None:
     fields.refuse_rest(AGENT_KEYS)
     if runner == "command" and "command" not in data:
         place.error("`command` is missing", "such as `command: claude -p`; the prompt comes on its stdin")
+    return found
+
+
+def _index(value: Any, place: Place) -> IndexConfig | None:
+    data = values.mapping(value, place)
+    if data is None:
+        return None
+    fields, default = Fields(data, place), IndexConfig()
+    found = IndexConfig(
+        include=fields.read("include", _patterns, ()),
+        exclude=fields.read("exclude", _patterns, ()),
+        max_file=fields.read("max_file", values.size, default.max_file),
+        watch=fields.read("watch", values.boolean, default.watch),
+        embeddings=fields.maybe("embeddings", values.text),
+    )
+    fields.refuse_rest(INDEX_KEYS)
+    return found
+
+
+def _patterns(value: Any, place: Place) -> tuple[str, ...] | None:
+    from pathspec import GitIgnoreSpec
+
+    found = values.texts(value, place)
+    for number, pattern in enumerate(found or ()):
+        try:
+            GitIgnoreSpec.from_lines([pattern])
+        except ValueError:
+            at = place / number if isinstance(value, list) else place
+            at.error(f"`{pattern}` is no pattern", "write it as in .gitignore: drafts/, *.csv, !now/")
     return found
 
 

@@ -54,6 +54,13 @@ def config_schema(catalog: Catalog) -> dict[str, Any]:
         "command": about(one_or_many(FILLED), "The command runner's program; the prompt comes on its stdin."),
         "model": about(SCALAR, "The model, as the runner names it."),
     }
+    index = {
+        "include": about(one_or_many(FILLED), "Only files that match, as in .gitignore: notes/, *.md."),
+        "exclude": about(one_or_many(FILLED), "Not these; `!now/` brings back what git ignores."),
+        "max_file": about(parts.SIZE, "How large a file may be; 2MB unless said."),
+        "watch": about(parts.BOOLEAN, "Whether the daemon keeps the index up to date."),
+        "embeddings": about(FILLED, "The folder of a model2vec model; `rota[embeddings]` reads it."),
+    }
     fields: Schema = {
         "name": about(SCALAR, "The workspace's name; its folder's unless said."),
         "timezone": about(FILLED, "The zone of jobs that name none: Europe/London."),
@@ -70,6 +77,7 @@ def config_schema(catalog: Catalog) -> dict[str, Any]:
         "notify": ref("notify", "Where messages go that name no channel."),
         "sources": about(_named(catalog.sources, "source", defs), "Settings of what is pulled, by name."),
         "agent": about(parts.empty_too(mapping(agent)), "Who works on prompts."),
+        "index": about(parts.empty_too(mapping(index)), "What `rota search` finds."),
         "shutdown_grace": ref("durationOrNone", "How long runs may go on when the daemon stops."),
         "max_failures": count(0, "Failed runs in a row after which a job is paused; 0: never."),
     }

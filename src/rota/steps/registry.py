@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from rota.ports.plugins import load_plugins
 from rota.ports.steps import StepKind
 from rota.steps.agent import AgentStep
+from rota.steps.context import ContextStep
 from rota.steps.http import HttpStep
+from rota.steps.index import IndexStep
 from rota.steps.notify import NotifyStep
 from rota.steps.pull import PullStep
 from rota.steps.python import PythonStep
@@ -25,6 +27,8 @@ _KINDS: tuple[StepKind, ...] = (
     WriteStep(),
     HttpStep(),
     PullStep(),
+    IndexStep(),
+    ContextStep(),
     AgentStep(),
     SkillStep(),
     NotifyStep(),

@@ -60,3 +60,12 @@ def test_a_state_that_is_too_large_and_one_that_was(opened: Opened) -> None:
     assert "history before 2026-11-17 11:06 UTC was given up 1 h ago: the state was too large" in found
     opened.clock.advance(8 * 86_400)
     assert not [f for f in problems(opened, "warning") if "given up" in f.text], "it is no news any more"
+
+
+def test_a_model_for_searches_that_cannot_be_used(opened: Opened) -> None:
+    opened.file(".rota/rota.yaml", "timezone: UTC\nindex: {embeddings: models/nowhere}\n")
+    opened.app.use(settings_in_force(opened.app))
+    found = {finding.text: finding.hint for finding in problems(opened, "warning")}
+    (text,) = [text for text in found if "`index.embeddings`" in text]
+    assert "there is no folder" in text
+    assert "model2vec" in found[text]

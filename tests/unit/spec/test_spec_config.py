@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rota.model.config import AgentConfig, Limits, WorkspaceConfig
+from rota.model.config import AgentConfig, IndexConfig, Limits, WorkspaceConfig
 from rota.model.job import Notify
 from rota.spec import Catalog, parse_config
 
@@ -26,6 +26,7 @@ sources:
   calendar: {calendar: work.ics}
   home: {type: calendar, days: 3}
 agent: {runner: command, command: 'claude -p --append "a b"', model: opus}
+index: {include: "*.md", exclude: [drafts/, "!now/"], max_file: 1MB, watch: false, embeddings: models/small}
 shutdown_grace: 5s
 max_failures: 3
 """
@@ -60,6 +61,7 @@ def test_everything_that_rota_yaml_says(catalog: Catalog) -> None:
         notify=(Notify("ops"), Notify("desktop", when="failed")),
         sources={"calendar": {"calendar": "work.ics"}, "home": {"type": "calendar", "days": 3}},
         agent=AgentConfig("command", ("claude", "-p", "--append", "a b"), "opus"),
+        index=IndexConfig(("*.md",), ("drafts/", "!now/"), 1_000_000, watch=False, embeddings="models/small"),
         shutdown_grace=5.0,
         max_failures=3,
     )
@@ -96,6 +98,9 @@ def test_nothing_said_is_the_default(catalog: Catalog, text: str) -> None:
         ("agent: {runner: comand}", "agent.runner", "unknown runner `comand`", "did you mean `command`?"),
         ("agent: {runner: command}", "agent", "`command` is missing", None),
         ("agent: {command: 'a \"b'}", "agent.command", "cannot be split into words", "as a list"),
+        ("index: {watch: often}", "index.watch", "expected true or false", None),
+        ("index: {exlude: x}", "index.exlude", "unknown key", "did you mean `exclude`?"),
+        ("index: {exclude: ['!']}", "index.exclude.0", "`!` is no pattern", ".gitignore"),
         ("max_failures: -1", "max_failures", "from 0 to", None),
         ("- a", None, "expected keys with values", None),
         ("name: {{ x }}", "name", "a value that starts with `{{` must be quoted", 'write `name: "{{ x }}"`'),
