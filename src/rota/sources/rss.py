@@ -1,0 +1,141 @@
+"""The rss source: what is new in RSS, Atom and JSON feeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, Field
+
+from rota.model.errors import StepError
+from rota.sources import _text
+from rota.sources._params import SourceParams, Texts, Timeout, checked
+from rota.sources._seen import Item, fresh, part, remembered, word
+from rota.sources._web import Request, fetch, host_of
+from rota.sources.rss_parse import Entry, Feed, parse
+
+_MAX_BYTES = 10_000_000
+_REMEMBERED = 2_000
+_LINES_OF_TEXT = 400
+
+
+class RssParams(SourceParams):
+    """What a `pull: rss` step may say."""
+
+    url: Texts = Field(
+        min_length=1, max_length=200, description="The feed's address, or a list of several feeds' addresses."
+    )
+    headers: dict[str, str] = Field(
+        default={}, description="Headers that are sent along, such as `Authorization: Bearer ${TOKEN}`."
+    )
+    most: int = Field(
+        default=50,
+        ge=1,
+        le=500,
+        description="How many entries one look takes from each feed at most: the newest.",
+    )
+    timeout: Timeout = 60.0
+
+
+class Rss:
+    """RSS 0.9x, 1.0 and 2.0, Atom and JSON feeds: blogs, news, podcasts, releases."""
+
+    key: ClassVar[str] = "rss"
+    params: ClassVar[type[BaseModel]] = RssParams
+    target: ClassVar[str] = "rota.sources.rss:pull"
+    wants: ClassVar[tuple[str, ...]] = ("cursor", "source")
+
+
+def pull(
+    config: dict[str, Any], workspace: str, cursor: Any = None, source: str = "rss", **_about: Any
+) -> dict[str, Any]:
+    """The entries that are new or changed since `cursor`, newest first; `items` have `text` in Markdown.
+
+    A feed that is as it was costs one conditional request. One feed of several that cannot be read is named
+    in the note; when none can be, that is a StepError.
+    """
+    params = checked(RssParams, config, Rss.key)
+    items: list[Item] = []
+    notes: list[str] = []
+    failures: list[StepError] = []
+    places: dict[str, Any] = {}
+    for url in params.url:
+        key = _text.digest(url)
+        before = part(cursor, key)
+        try:
+            found, note, places[key] = _look(url, params, before)
+        except StepError as error:
+            failures.append(error)
+            places[key] = before
+            continue
+        items += found
+        notes += [note] if note else []
+    if len(failures) == len(params.url):
+        raise failures[0]
+    notes += [f"not read: {failure.message}" for failure in failures]
+    items.sort(key=lambda item: item["updated"] or item["published"], reverse=True)
+    return {
+        "items": items,
+        "text": _markdown(items),
+        "note": "; ".join(notes),
+        "cursor": places,
+        "unchanged": not items and not failures,
+    }
+
+
+def _look(url: str, params: RssParams, before: Mapping[str, Any]) -> tuple[list[Item], str, dict[str, Any]]:
+    """What is new in one feed, a note about it, and its place."""
+    host = host_of(url)
+    request = Request(
+        url,
+        headers={"accept": "application/rss+xml, application/atom+xml, application/feed+json, */*;q=0.5"}
+        | params.headers,
+        etag=word(before, "etag"),
+        modified=word(before, "modified"),
+    )
+    answer = fetch(request, timeout=params.timeout, limit=_MAX_BYTES)
+    if answer.unchanged:
+        return [], "", dict(before)
+    feed = parse(answer, host)
+    entries, note = _newest(feed, params.most), feed.note
+    seen = part(before, "seen")
+    # Ids are unique in their feed alone.
+    prefix = f"{_text.digest(url)[:6]}:" if len(params.url) > 1 else ""
+    items = [_item(entry, feed, prefix) for entry in entries]
+    place = {**answer.validators, "seen": remembered(seen, items, _REMEMBERED)}
+    return fresh(items, seen), note, place
+
+
+def _newest(feed: Feed, most: int) -> list[Entry]:
+    if len(feed.entries) <= most:
+        return feed.entries
+    # Feeds without dates have the newest first, as nearly all feeds do.
+    return sorted(feed.entries, key=lambda entry: entry.when, reverse=True)[:most]
+
+
+def _item(entry: Entry, feed: Feed, prefix: str) -> Item:
+    return {
+        "id": prefix + entry.id,
+        "version": entry.version,
+        "title": entry.title,
+        "url": entry.url,
+        "author": entry.author,
+        "published": entry.published,
+        "updated": entry.updated,
+        "feed": feed.title,
+        "text": entry.text,
+        "tags": list(entry.tags),
+        "enclosures": list(entry.enclosures),
+    }
+
+
+def _markdown(items: list[Item]) -> str:
+    if not items:
+        return "Nothing new.\n"
+    lines = []
+    for item in items:
+        about = ", ".join(part for part in (item["feed"], item["author"], item["published"][:10]) if part)
+        lines.append(f"- {_text.link(item['title'], item['url'])} ({about})")
+        if said := _text.one_line(item["text"], _LINES_OF_TEXT):
+            lines.append(f"  {said}")
+    return "\n".join(lines) + "\n"
