@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -19,7 +20,8 @@ from rota.model.job import ProcessLimits
 from rota.ports.processes import HostCall, OnOutput
 from rota.ports.sources import Conflict, Pulled, place_of, report_of
 from rota.ports.steps import Services, SourceKind
-from rota.templates import fill_secrets_in, render_value
+from rota.templates import fill_secrets_in, render, render_shell, render_value
+from rota.templates.shell import PREFIX
 
 # How many items a consumer's place remembers at least, so that news is told from what was seen before.
 _REMEMBERED = 5_000
@@ -85,10 +87,14 @@ async def _pull(asked: Asked, services: Services, config: WorkspaceConfig, log: 
     written = {**defaults, **asked.keys}
     # What `${NAME}` stands for is not in it, nor what templates give: else each payload would leave a place behind.
     place = place_of(asked.name, _digest([kind.key, written]), asked.consumer)
-    rendered = render_value(written, asked.values, fill_later=True)
-    exactly = _digest(rendered)  # a cursor says nothing of another address that a template gave last time
+    commands, env = _commands(written, kind, asked, services)
+    rest = {key: value for key, value in written.items() if key not in commands}
+    rendered = render_value(rest, asked.values, fill_later=True)
+    exactly = _digest(
+        [rendered, commands, [env[name] for name in sorted(env) if name.startswith(PREFIX)]]
+    )  # a cursor says nothing of another address that a template gave last time
     before = await services.states.get(place) or {}
-    filled = _plain(fill_secrets_in(rendered, services.secrets.get))
+    filled = _plain({**fill_secrets_in(rendered, services.secrets.get), **commands})
     _check(kind, filled)
     now = services.clock.now()
     given = {
@@ -99,7 +105,7 @@ async def _pull(asked: Asked, services: Services, config: WorkspaceConfig, log: 
     }
     further = {"cursor": before.get("cursor") if before.get("of") == exactly else None, "source": asked.name}
     given |= {name: further[name] for name in getattr(kind, "wants", ())}
-    call = HostCall(kind.target, given, asked.env, asked.workspace, limits=asked.limits)
+    call = HostCall(kind.target, given, {**asked.env, **env}, asked.workspace, limits=asked.limits)
     pulled = _pulled(await services.hosts.call(call, log), kind.key, before.get("seen", {}))
     if pulled.conflicts:
         await services.states.tell(asked.name, pulled.conflicts, config)
@@ -111,6 +117,29 @@ async def _pull(asked: Asked, services: Services, config: WorkspaceConfig, log: 
         "consumer": asked.consumer,
     }
     return replace(pulled, kept={place: state, report_of(asked.name): report})
+
+
+def _commands(
+    written: Mapping[str, Any], kind: SourceKind, asked: Asked, services: Services
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The keys that are commands (a kind's `shells`), and the environment that they need.
+
+    As in a `run` step, values reach a shell beside its script, and stored secrets by name, in no command line.
+    """
+    commands: dict[str, Any] = {}
+    env: dict[str, str] = {}
+    for name in getattr(kind, "shells", ()):
+        value = written.get(name)
+        texts = [str(part) for part in value] if isinstance(value, list) else [str(value)]
+        if isinstance(value, str):
+            shell = render_shell(value, asked.values)
+            commands[name] = shell.script
+            env |= shell.env
+        elif isinstance(value, list):
+            commands[name] = [render(text, asked.values) for text in texts]
+        mentioned = set(re.findall(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)", "\n".join(texts)))
+        env |= {key: text for key, text in services.secrets.known().items() if key in mentioned}
+    return commands, env
 
 
 def _check(kind: SourceKind, config: Mapping[str, Any]) -> None:

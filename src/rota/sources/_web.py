@@ -108,7 +108,7 @@ def _fetch(request: Request, host: str, timeout: float, limit: int) -> Answer:
             first = _built(client, request)
             response = _followed(client, first, {name.lower() for name in request.headers or {}} - _HARMLESS)
             try:
-                return _answer(response, request, host, deadline, timeout, limit)
+                return _answer(response, request, host, _Bounds(deadline, timeout, limit))
             finally:
                 response.close()
     except httpx.TimeoutException:
@@ -174,9 +174,14 @@ def same_origin(one: str, other: str) -> bool:
     return (first.scheme, first.host, first.port) == (second.scheme, second.host, second.port)
 
 
-def _answer(
-    response: httpx.Response, request: Request, host: str, deadline: float, timeout: float, limit: int
-) -> Answer:
+@dataclass(frozen=True)
+class _Bounds:
+    deadline: float
+    timeout: float
+    limit: int
+
+
+def _answer(response: httpx.Response, request: Request, host: str, bounds: _Bounds) -> Answer:
     headers = {name.lower(): value for name, value in response.headers.items()}
     url = str(response.url)
     if response.status_code == 304 and (request.etag or request.modified):
@@ -187,15 +192,15 @@ def _answer(
     data = bytearray()
     for chunk in response.iter_bytes():
         data += chunk
-        if len(data) > limit:
+        if len(data) > bounds.limit:
             raise StepError(
-                f"the answer of {host} is larger than {limit // 1_000_000} MB",
+                f"the answer of {host} is larger than {bounds.limit // 1_000_000} MB",
                 code="too_long",
                 permanent=True,
                 hint="ask for less: by a filter in the address, or by smaller pages",
             )
-        if time.monotonic() > deadline:
-            raise too_slow(host, timeout)
+        if time.monotonic() > bounds.deadline:
+            raise too_slow(host, bounds.timeout)
     return Answer(response.status_code, headers, bytes(data), url)
 
 

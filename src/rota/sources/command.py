@@ -12,7 +12,8 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from rota.model.errors import StepError
 from rota.sources import _text
-from rota.sources._params import SourceParams, Timeout, checked
+from rota.sources._notes import Kept, MayKeepNotes, data_note, keep
+from rota.sources._params import Timeout, checked
 from rota.sources._process import Ended, run_program
 from rota.sources._seen import Item, fresh, part, remembered
 
@@ -23,7 +24,7 @@ _MOST_NAMED = 5
 _REMEMBERED = 5_000
 
 
-class CommandParams(SourceParams):
+class CommandParams(MayKeepNotes):
     """What a `pull: command` step may say."""
 
     run: (
@@ -72,13 +73,17 @@ def pull(
     if (rest := len(found if params.all else news) - len(given)) > 0:
         # They are news still, and come with the next look.
         notes.append(f"{rest} more items than `most: {params.most}` were left for the next time")
-    kept = found if params.all else [item for item in found if item["id"] in {one["id"] for one in given}]
+    done = Kept()
+    if params.into:
+        done = keep(workspace, source, params.into, (data_note(source, item, item) for item in given))
+    left = ({item["id"] for item in news} - {item["id"] for item in given}) | done.failed
+    told = [item for item in found if item["id"] not in left]
     return {
         "items": given,
         "text": _markdown(given),
-        "note": "; ".join(notes),
-        "cursor": {"program": place, "seen": remembered(seen, kept, _REMEMBERED)},
+        "cursor": {"program": place, "seen": remembered(seen, told, _REMEMBERED)},
         "unchanged": not news and not bad,
+        **done.answer(notes),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,12 +12,16 @@ from pydantic import BaseModel, Field
 
 from rota.model.errors import StepError
 from rota.sources import _text
-from rota.sources._params import Seconds, SourceParams, Texts, checked
+from rota.sources._notes import Kept, MayKeepNotes, front, keep
+from rota.sources._params import Seconds, Texts, checked
 from rota.sources._seen import Item, part
 from rota.sources.folder_walk import Found, Wanted, content_hash, walk
+from rota.sources.note_text import Note
+
+_MOST_TEXT = 200_000
 
 
-class FolderParams(SourceParams):
+class FolderParams(MayKeepNotes):
     """What a `pull: folder` step may say."""
 
     path: str = Field(
@@ -83,13 +88,28 @@ def pull(
             f"{look.unsettled} file{'' if look.unsettled == 1 else 's'} still being written: next time"
         )
     items = look.everything if params.all else look.news
+    kept = Kept()
+    if params.into:
+        gone = [item["id"] for item in look.news if item["change"] == "removed"]
+        there = (_note(source, item, folder) for item in look.news if item["change"] != "removed")
+        kept = keep(workspace, source, params.into, there, gone)
     return {
         "items": items,
         "text": _markdown(items),
-        "note": "; ".join([*notes, *look.unread[:5]]),
-        "cursor": {"files": look.files},
+        "cursor": {"files": {path: stamp for path, stamp in look.files.items() if path not in kept.failed}},
         "unchanged": not look.news and not look.unsettled,
+        **kept.answer([*notes, *look.unread[:5]]),
     }
+
+
+def _note(source: str, item: Item, folder: Path) -> Note:
+    """About a file: what it says where it is a text, else where it is."""
+    about = front(source, item, path=item["path"], size=item["size"], updated=item["modified"])
+    body = f"`{item['path']}`\n"
+    if item["size"] <= _MOST_TEXT:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            body = (folder / item["id"]).read_text("utf-8")
+    return Note(item["id"], item["title"], body, about)
 
 
 def _folder(path: str, workspace: Path) -> Path:

@@ -8,15 +8,17 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, Field, field_validator
 
 from rota.sources import _text
-from rota.sources._params import SourceParams, Texts, Timeout, checked
+from rota.sources._notes import Kept, MayKeepNotes, front, keep
+from rota.sources._params import Texts, Timeout, checked
 from rota.sources._seen import Item, word
 from rota.sources.git_log import Commit, Range, commits
-from rota.sources.git_mirror import Mirror
+from rota.sources.git_mirror import Account, Mirror
+from rota.sources.note_text import Note
 
 _REMOTES = ("https://", "http://", "ssh://", "git://", "file://")
 
 
-class GitParams(SourceParams):
+class GitParams(MayKeepNotes):
     """What a `pull: git` step may say."""
 
     repo: str = Field(
@@ -76,15 +78,27 @@ def pull(
     params = checked(GitParams, config, Git.key)
     root = Path(workspace)
     before = word(cursor, "tip")
-    mirror = Mirror(
-        root, _address(params.repo, root), params.branch, params.timeout, params.user, params.token
-    )
+    account = Account(params.user, params.token)
+    mirror = Mirror(root, _address(params.repo, root), params.branch, params.timeout, account)
     with mirror.locked():
         tip = mirror.fetch(depth=_depth(params, before), known=before)
-        if tip == before:
-            return _returned([], "", before, unchanged=True)
-        found, note = commits(mirror, Range(before, tip, params.paths, params.first, params.most))
-    return _returned([_item(commit) for commit in found], note, tip)
+        found: list[Commit] = []
+        note = ""
+        if tip != before:
+            found, note = commits(mirror, Range(before, tip, params.paths, params.first, params.most))
+    items = [_item(commit) for commit in found]
+    kept = (
+        keep(workspace, source, params.into, (_note(source, item) for item in items))
+        if params.into
+        else Kept()
+    )
+    return {
+        "items": items,
+        "text": _markdown(items),
+        "cursor": {"tip": tip},
+        "unchanged": tip == before,
+        **kept.answer([note]),
+    }
 
 
 def _depth(params: GitParams, before: str) -> int:
@@ -92,14 +106,10 @@ def _depth(params: GitParams, before: str) -> int:
     return 1 + (max(params.first, params.most) if before else params.first)
 
 
-def _returned(items: list[Item], note: str, tip: str, *, unchanged: bool = False) -> dict[str, Any]:
-    return {
-        "items": items,
-        "text": _markdown(items),
-        "note": note,
-        "cursor": {"tip": tip},
-        "unchanged": unchanged,
-    }
+def _note(source: str, item: Item) -> Note:
+    files = "".join(f"- {file['change']}: `{file['path']}`\n" for file in item["files"])
+    about = front(source, item, author=item["author"], date=item["date"])
+    return Note(item["id"], item["title"], f"{item['body']}\n\n{files}", about)
 
 
 def _address(repo: str, workspace: Path) -> str:

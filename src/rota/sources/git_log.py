@@ -9,6 +9,10 @@ from rota.sources import _text
 from rota.sources.git_mirror import TIP, Mirror
 
 _FIELDS = ("%H", "%P", "%an", "%ae", "%aI", "%s", "%b")
+# Without limits by topology, those at the edge of a shallow mirror could come in between.
+_LOG = ("log", "-z", "--topo-order", f"--format=tformat:{'%x00'.join(_FIELDS)}")
+_DIFF = ("diff-tree", "--stdin", "-r", "-z", "--root", "--name-status", "--no-renames", "--no-ext-diff")
+_DIFF_MERGES = "--diff-merges=first-parent"
 _MOST_FILES = 200
 _MOST_BODY = 10_000
 _CHANGES = {"A": "added", "M": "changed", "D": "removed", "T": "changed"}
@@ -64,10 +68,8 @@ def commits(mirror: Mirror, wanted: Range) -> tuple[list[Commit], str]:
 def _log(mirror: Mirror, reach: Sequence[str], paths: Sequence[str], most: int) -> list[Commit]:
     if most == 0:
         return []
-    # Without limits by topology, those at the edge of a shallow mirror could come in between.
     text = mirror.git(
-        ["log", "-z", "--topo-order", f"--max-count={most}", f"--format=tformat:{'%x00'.join(_FIELDS)}"]
-        + [*reach, "--", *(f":(literal){path.rstrip('/')}" for path in paths)]
+        [*_LOG, f"--max-count={most}", *reach, "--", *(f":(literal){path.rstrip('/')}" for path in paths)]
     )
     # A commit's own text has no NULs: git ends it there.
     parts = text.split("\0")
@@ -94,8 +96,7 @@ def _with_files(mirror: Mirror, found: Sequence[Commit]) -> list[Commit]:
     if not asked:
         return list(found)
     text = mirror.git(
-        ["diff-tree", "--stdin", "-r", "-z", "--root", "--name-status", "--no-renames", "--no-ext-diff"]
-        + ["--diff-merges=first-parent"],
+        [*_DIFF, _DIFF_MERGES],
         stdin="".join(f"{commit}\n" for commit in asked).encode(),
     )
     files: dict[str, list[tuple[str, str]]] = {commit: [] for commit in asked}

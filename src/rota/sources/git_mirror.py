@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -18,6 +19,7 @@ from rota.sources._text import digest, masked, one_line
 
 CACHE = ".rota/cache/git"
 TIP = "refs/rota/tip"
+_FETCH = ("fetch", "--quiet", "--no-tags", "--force", "--no-write-fetch-head", "--update-shallow")
 _MOST_OUTPUT = 20_000_000
 # What git says when asking again cannot help, and what helps then.
 _PERMANENT = (
@@ -35,14 +37,20 @@ _PERMANENT = (
 )
 
 
+@dataclass(frozen=True)
+class Account:
+    """What an https:// address asks for; an empty token asks for nothing."""
+
+    user: str
+    token: str
+
+
 class Mirror:
     """One branch of one repository. `timeout`: seconds for everything that is asked of git together."""
 
-    def __init__(
-        self, workspace: Path, address: str, branch: str, timeout: float, user: str, token: str
-    ) -> None:
-        self._address, account = _without_account(address)
-        self._user, self._token = (user, token) if token else account
+    def __init__(self, workspace: Path, address: str, branch: str, timeout: float, account: Account) -> None:
+        self._address, named = _without_account(address)
+        self._user, self._token = (account.user, account.token) if account.token else named
         self._branch = branch
         self._timeout = timeout
         self._deadline = time.monotonic() + timeout
@@ -77,10 +85,7 @@ class Mirror:
             self._create()
         ref = f"refs/heads/{self._branch}" if self._branch else "HEAD"
         options = [] if known and self.has(known) else [f"--depth={depth}"]
-        fetched = self._run(
-            ["fetch", "--quiet", "--no-tags", "--force", "--no-write-fetch-head", "--update-shallow"]
-            + [*options, "origin", f"+{ref}:{TIP}"]
-        )
+        fetched = self._run([*_FETCH, *options, "origin", f"+{ref}:{TIP}"])
         if fetched.code != 0:
             raise self._failed(fetched)
         return self.git(["rev-parse", "--verify", TIP]).strip()

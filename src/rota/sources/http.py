@@ -9,14 +9,16 @@ from pydantic import BaseModel, Field, model_validator
 
 from rota.model.errors import StepError
 from rota.sources import http_read
-from rota.sources._params import SourceParams, Timeout, checked
+from rota.sources._notes import Kept, MayKeepNotes, data_note, front, keep
+from rota.sources._params import Timeout, checked
 from rota.sources._seen import Item, fresh, part, remembered, word
 from rota.sources._web import Answer, Request, fetch, host_of, same_origin
+from rota.sources.note_text import Note
 
 _Text = str | int | float | bool
 
 
-class HttpParams(SourceParams):
+class HttpParams(MayKeepNotes):
     """What a `pull: http` step may say."""
 
     url: str = Field(min_length=1, description="The address: http:// or https://. Redirects are followed.")
@@ -122,23 +124,38 @@ def pull(
     )
     answer = fetch(request, timeout=params.timeout)
     if answer.unchanged:
-        return _returned([], "", cursor, unchanged=True)
+        return {
+            "items": [],
+            "text": http_read.text_of([]),
+            "cursor": cursor,
+            "unchanged": True,
+            **Kept().answer(),
+        }
     seen = part(cursor, "seen")
     found, note, whole = _listed(answer, request, params) if params.items else _paged(answer, params)
     news = fresh(found, seen)
     # Validators of the first of several pages say nothing of the others.
-    place = {**(answer.validators if whole else {}), "seen": remembered(seen, found, 2 * params.most)}
-    return _returned(found if params.all else news, note, place, unchanged=not news)
-
-
-def _returned(items: list[Item], note: str, cursor: Any, *, unchanged: bool) -> dict[str, Any]:
+    kept = (
+        keep(workspace, source, params.into, (_note(source, item) for item in news))
+        if params.into
+        else Kept()
+    )
+    written = [item for item in found if item["id"] not in kept.failed]
+    validators = answer.validators if whole and not kept.failed else {}
+    items = found if params.all else news
     return {
         "items": items,
         "text": http_read.text_of(items),
-        "note": note,
-        "cursor": cursor,
-        "unchanged": unchanged,
+        "cursor": {**validators, "seen": remembered(seen, written, 2 * params.most)},
+        "unchanged": not news,
+        **kept.answer([note]),
     }
+
+
+def _note(source: str, item: Item) -> Note:
+    if item["id"] != "page":
+        return data_note(source, item, item["data"])
+    return Note(source, item["title"], item["text"], front(source, item))
 
 
 def _paged(answer: Answer, params: HttpParams) -> tuple[list[Item], str, bool]:

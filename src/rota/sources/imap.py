@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, Field, ValidationInfo, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from rota.sources import _text
+from rota.sources import _text, imap_attachments
 from rota.sources._deadline import within
-from rota.sources._params import SourceParams, Timeout, checked
+from rota.sources._notes import KeepsNotes, Kept, front, keep
+from rota.sources._params import Timeout, checked
 from rota.sources._seen import Item, part, remembered
 from rota.sources.imap_box import Box, Place
 from rota.sources.imap_mail import Mail
+from rota.sources.note_text import Note
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _REMEMBERED = 500
 
 
-class ImapParams(SourceParams):
+class ImapParams(KeepsNotes):
     """What a `pull: imap` step may say."""
 
     host: str = Field(min_length=1, description="The mail server, such as imap.fastmail.com.")
@@ -63,7 +66,7 @@ class ImapParams(SourceParams):
     timeout: Timeout = 120.0
 
     @model_validator(mode="after")
-    def _one_way_in(self, info: ValidationInfo) -> Self:
+    def _one_way_in(self) -> Self:
         if bool(self.password) == bool(self.token):
             raise ValueError("give either `password` or `token`")
         if self.security == "none" and self.host not in _LOOPBACK:
@@ -94,13 +97,18 @@ def pull(
     known = part(cursor, "recent")
     mails, place, notes = within(params.timeout, params.host, lambda: _look(params, before, known))
     items = [_item(mail) for mail in mails]
+    kept = Kept()
+    if params.notes and mails:
+        kept = keep(workspace, source, params.into, (_note(source, item) for item in items))
+        if params.attachments:
+            imap_attachments.save(Path(workspace), mails, items, kept, params.attachment_mb)
     recent = remembered(known, [{"id": mail.fingerprint, "version": ""} for mail in mails], _REMEMBERED)
     return {
         "items": items,
         "text": _markdown(items),
-        "note": "; ".join(notes),
         "cursor": {"validity": place.validity, "next": place.next, "recent": recent},
         "unchanged": place == before,
+        **kept.answer(notes),
     }
 
 
@@ -160,6 +168,13 @@ def _item(mail: Mail) -> Item:
             {"name": one.name, "type": one.type, "size": len(one.data)} for one in mail.attachments
         ],
     }
+
+
+def _note(source: str, item: Item) -> Note:
+    about = front(source, item, date=item["date"], participants=[item["from"], *item["to"], *item["cc"]])
+    names = [f"- {one['name']} ({one['type']}, {one['size']:,} bytes)" for one in item["attachments"]]
+    attached = "\n\n## Attachments\n\n" + "\n".join(names) if names else ""
+    return Note(item["id"], item["title"], item["text"] + attached, about)
 
 
 def _markdown(items: list[Item]) -> str:

@@ -48,7 +48,7 @@ class Mail:
 def read(message: MailMessage, identity: str, note: str = "") -> Mail:
     """What a person would see of a message, however broken it is."""
     subject = _text.one_line(message.subject, 300)
-    message_id = _text.one_line(" ".join(message.headers.get("message-id", ())), 500)
+    message_id = _text.one_line(message.obj.get("Message-ID") or "", 500)
     sender = message.from_values
     date = _date(message)
     shown = _text.one_line(sender.full if sender else "", 300)

@@ -9,9 +9,11 @@ from pydantic import BaseModel, Field
 
 from rota.model.errors import StepError
 from rota.sources import _text
-from rota.sources._params import SourceParams, Texts, Timeout, checked
+from rota.sources._notes import KeepsNotes, Kept, front, keep
+from rota.sources._params import Texts, Timeout, checked
 from rota.sources._seen import Item, fresh, part, remembered, word
 from rota.sources._web import Request, fetch, host_of
+from rota.sources.note_text import Note
 from rota.sources.rss_parse import Entry, Feed, parse
 
 _MAX_BYTES = 10_000_000
@@ -19,7 +21,7 @@ _REMEMBERED = 2_000
 _LINES_OF_TEXT = 400
 
 
-class RssParams(SourceParams):
+class RssParams(KeepsNotes):
     """What a `pull: rss` step may say."""
 
     url: Texts = Field(
@@ -74,13 +76,27 @@ def pull(
         raise failures[0]
     notes += [f"not read: {failure.message}" for failure in failures]
     items.sort(key=lambda item: item["updated"] or item["published"], reverse=True)
+    kept = Kept()
+    if params.notes and items:
+        kept = keep(workspace, source, params.into, (_note(source, item) for item in items))
+    for place in places.values() if kept.failed else ():
+        # Asked for again, and told of again, until its note can be written.
+        place["seen"] = {name: version for name, version in place["seen"].items() if name not in kept.failed}
+        place |= {"etag": "", "modified": ""}
     return {
         "items": items,
         "text": _markdown(items),
-        "note": "; ".join(notes),
         "cursor": places,
         "unchanged": not items and not failures,
+        **kept.answer(notes),
     }
+
+
+def _note(source: str, item: Item) -> Note:
+    about = front(source, item, author=item["author"], published=item["published"], updated=item["updated"])
+    attached = "".join(f"\n- {_text.link(url.rpartition('/')[2] or url, url)}" for url in item["enclosures"])
+    body = f"{item['text']}\n{attached}" if attached else item["text"]
+    return Note(item["id"], item["title"], body, {**about, "tags": item["tags"]}, (item["feed"],))
 
 
 def _look(url: str, params: RssParams, before: Mapping[str, Any]) -> tuple[list[Item], str, dict[str, Any]]:

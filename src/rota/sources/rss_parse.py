@@ -134,7 +134,8 @@ def _plain(text: str) -> str:
 
 def _instant(parts: Any) -> str:
     try:
-        return datetime(*parts[:6], tzinfo=UTC).isoformat() if parts else ""
+        year, month, day, hour, minute, second = parts[:6]
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC).isoformat()
     except (ValueError, TypeError):
         return ""
 
