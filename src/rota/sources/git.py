@@ -29,7 +29,7 @@ class GitParams(MayKeepNotes):
     )
     branch: str = Field(
         default="",
-        pattern=r"^(?!-)[^\s:^~?*\[\\]*$",
+        pattern=r"^[^\s:^~?*\[\\]*$",
         description="The branch; default: the repository's own (HEAD).",
     )
     paths: Texts = Field(
@@ -53,7 +53,7 @@ class GitParams(MayKeepNotes):
     @field_validator("branch")
     @classmethod
     def _a_branch(cls, value: str) -> str:
-        if ".." in value or value.startswith("/") or value.endswith(("/", ".lock")):
+        if ".." in value or value.startswith(("/", "-")) or value.endswith(("/", ".lock")):
             raise ValueError("it is not the name of a branch")
         return value
 

@@ -25,6 +25,8 @@ _LATER = re.compile(
     r"\[(UNAVAILABLE|INUSE|LIMIT|SERVERBUG|CONTACTADMIN|THROTTLED)\]|too many|try again|temporar|rate limit",
     re.IGNORECASE,
 )
+# How imaplib wraps what a server said.
+_WRAPPED = re.compile(r"""^.* command error: \w+ \[b(['"])(.*)\1\]$""", re.DOTALL)
 _SIZE = re.compile(rb"RFC822\.SIZE (\d+)")
 
 
@@ -149,6 +151,7 @@ class Box:
     def _error(self, what: str, error: Exception, hint: str | None) -> StepError:
         data = getattr(error, "command_result", None)
         said = _said(data[1]) if isinstance(data, tuple) and len(data) > 1 else str(error)
+        said = _WRAPPED.sub(r"\2", said)
         later = _LATER.search(said) is not None
         words = one_line(masked(said, self._secrets))
         return StepError(
