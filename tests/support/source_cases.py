@@ -94,7 +94,7 @@ def commit(repository: Path, name: str, text: str = "x", *more: str) -> str:
 def git(repository: Path, *arguments: str) -> str:
     """What git prints, as a person would have it who has set up nothing but a name."""
     env = {
-        **os.environ,
+        **{name: text for name, text in os.environ.items() if not name.startswith("GIT_")},
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_AUTHOR_NAME": "Dana",
         "GIT_AUTHOR_EMAIL": "dana@example.org",

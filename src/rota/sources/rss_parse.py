@@ -108,7 +108,8 @@ def _entry(raw: Any) -> Entry | None:
         url=url,
         author=_text.one_line(raw.get("author", "")),
         published=published,
-        updated=_instant(raw.get("updated_parsed")),
+        # Not by the library's own `get`, which gives the other instant where this one is missing.
+        updated=_instant(dict.get(raw, "updated_parsed")),
         text=text,
         tags=tuple(
             _text.one_line(tag.get("term") or "", 80) for tag in raw.get("tags", [])[:20] if tag.get("term")
