@@ -81,8 +81,8 @@ def kind_of(name: str, config: WorkspaceConfig, sources: Mapping[str, SourceKind
 
 async def _pull(asked: Asked, services: Services, config: WorkspaceConfig, log: OnOutput) -> Pulled:
     kind = kind_of(asked.name, config, services.sources)
-    defaults = {key: value for key, value in config.sources.get(asked.name, {}).items() if key != "type"}
-    written = {**defaults, **asked.keys}
+    settings = {key: value for key, value in config.sources.get(asked.name, {}).items() if key != "type"}
+    written = {**getattr(kind, "defaults", {}), **settings, **asked.keys}
     # What `${NAME}` stands for is not in it, nor what templates give: else each payload would leave a place behind.
     place = place_of(asked.name, _digest([kind.key, written]), asked.consumer)
     rendered = render_value(written, asked.values, fill_later=True)
@@ -119,8 +119,9 @@ def _check(kind: SourceKind, config: Mapping[str, Any]) -> None:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]  # the input can be a secret
         key = ".".join(str(part) for part in first["loc"])
+        words = "there is no such key" if first["type"] == "extra_forbidden" else first["msg"]
         raise StepError(
-            f"`pull: {kind.key}`: `{key}`: {first['msg']}" if key else f"`pull: {kind.key}`: {first['msg']}",
+            f"`pull: {kind.key}`: `{key}`: {words}" if key else f"`pull: {kind.key}`: {words}",
             code="bad_value",
             permanent=True,
             hint=f"its keys: {', '.join(f.alias or name for name, f in kind.params.model_fields.items())}",
