@@ -84,7 +84,7 @@ class NotionServer:
 
     def database(self, name: str, *, sources: tuple[str, ...] = ()) -> str:
         """A database of one data source, or of those named; its id."""
-        found = {
+        found: Json = {
             "object": "database", "id": uid(f"db:{name}"), "title": [text(name)],
             "data_sources": [{"id": uid(f"ds:{source}"), "name": source} for source in sources or (name,)],
         }  # fmt: skip

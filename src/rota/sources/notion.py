@@ -101,7 +101,7 @@ def pull(
         "text": _text(mirror.items),
         "note": "; ".join([*mirror.remarks, *notes.remarks]),
         "cursor": {"places": places, "swept": swept},
-        "unchanged": not (mirror.read or mirror.left or mirror.remarks or notes.files),
+        "unchanged": not (mirror.items or mirror.left or mirror.remarks or notes.files),
         "files": notes.files,
         "conflicts": notes.conflicts,
     }
@@ -110,16 +110,25 @@ def pull(
 @dataclass
 class _Place:
     """How far a database is read. `since`: the minute from which on edits are asked for; `done`: edits of that
-    minute or later that were read and are settled, by a short form of the page's id."""
+    minute or later that were read and are settled, by a short form of the page's id; `open`: the versions of
+    those that were read and are not."""
 
     since: str | None = None
     done: dict[str, str] = field(default_factory=dict)
-    open: list[str] = field(default_factory=list)  # edits that have to be looked at again
+    open: dict[str, str] = field(default_factory=dict)
+    waiting: list[str] = field(default_factory=list)  # edits that have to be looked at (again)
+
+    @classmethod
+    def of(cls, stored: Any) -> _Place:
+        """As it was left."""
+        known = _dict(stored)
+        return cls(known.get("since"), dict(_dict(known.get("done"))), dict(_dict(known.get("open"))))
 
     def stored(self) -> dict[str, Any]:
         """For the cursor."""
-        since = min([*([self.since] if self.since else []), *self.open], default=None)
-        return {"since": since, "done": {k: v for k, v in self.done.items() if since is None or v >= since}}
+        since = min([*([self.since] if self.since else []), *self.waiting], default=None)
+        done = {name: edited for name, edited in self.done.items() if since is None or edited >= since}
+        return {"since": since, "done": done, "open": {k: v for k, v in self.open.items() if k not in done}}
 
 
 class _Mirror:
@@ -142,8 +151,7 @@ class _Mirror:
         failures: list[StepError] = []
         brought = 0
         for name, listing in self._targets(params, failures):
-            stored = _dict(known.get(name))
-            place = _Place(stored.get("since"), dict(_dict(stored.get("done"))))
+            place = _Place.of(known.get(name))
             try:
                 self._bring_one(listing(place.since), place)
             except StepError as error:
@@ -216,25 +224,30 @@ class _Mirror:
     def _bring_one(self, listing: Any, place: _Place) -> None:
         for page in listing:
             edited = str(page["last_edited_time"])
-            if place.done.get(short(page["id"])) == edited:
+            name = short(page["id"])
+            if place.done.get(name) == edited:
                 continue
             if self._room <= 0:
                 self.left += 1
-                place.open.append(edited)
+                place.waiting.append(edited)
                 if self.left >= _COUNTED:
                     return
                 continue
             self._room -= 1
             self.read += 1
-            settled = self._bring_page(page, edited)
+            version = self._bring_page(page, edited, place.open.pop(name, None))
             place.since = max(place.since or "", edited)
-            if settled:
-                place.done[short(page["id"])] = edited
+            if version is not None:
+                place.open[name] = version
+                place.waiting.append(edited)
             else:
-                place.open.append(edited)
+                place.done[name] = edited
 
-    def _bring_page(self, page: Json, edited: str) -> bool:
-        """Write one page's note; whether it can be taken as read."""
+    def _bring_page(self, page: Json, edited: str, known: str | None) -> str | None:
+        """Write one page's note; None when it can be taken as read, else the version that was.
+
+        It is no item when that is the one that is `known` already.
+        """
         page_id = str(page["id"])
         try:
             note = self._note(page)
@@ -242,23 +255,24 @@ class _Mirror:
             if error.code != "notion_not_found":
                 raise
             self.remarks.append(f"{title_of(page) or page_id} is gone")
-            return True
-        text = note.text()
-        path = self._notes.write(note)
-        self.items.append(
-            {
-                "id": page_id,
-                "version": short(text, 16),
-                "title": note.title,
-                "url": str(page.get("url") or ""),
-                "path": path,
-                "database": self._database(page),
-                "created": page.get("created_time"),
-                "updated": edited,
-                "archived": _archived(page),
-            }
-        )
-        return path is not None and self._api.now - _moment(edited) >= UNSETTLED
+            return None
+        version, path = short(note.text(), 16), self._notes.write(note)
+        if version != known:
+            self.items.append(
+                {
+                    "id": page_id,
+                    "version": version,
+                    "title": note.title,
+                    "url": str(page.get("url") or ""),
+                    "path": path,
+                    "database": self._database(page),
+                    "created": page.get("created_time"),
+                    "updated": edited,
+                    "archived": _archived(page),
+                }
+            )
+        settled = path is not None and self._api.now - _moment(edited) >= UNSETTLED
+        return None if settled else version
 
     def _note(self, page: Json) -> Note:
         page_id = str(page["id"])

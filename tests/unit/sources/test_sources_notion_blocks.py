@@ -30,7 +30,7 @@ def written(*blocks: dict[str, Any]) -> str:
 
 def html(source: str) -> str:
     """What a Markdown reader makes of it."""
-    return MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(source).strip()
+    return str(MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(source)).strip()
 
 
 def test_headings_paragraphs_and_dividers_stand_apart() -> None:
