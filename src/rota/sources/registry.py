@@ -12,6 +12,8 @@ from rota.sources.folder import Folder
 from rota.sources.git import Git
 from rota.sources.http import Http
 from rota.sources.imap import Imap
+from rota.sources.krisp import Krisp
+from rota.sources.notion import Notion
 from rota.sources.rss import Rss
 
 ENTRY_POINTS = "rota.sources"
@@ -24,6 +26,8 @@ SOURCES: Mapping[str, SourceKind] = {
     Http.key: Http(),
     Imap.key: Imap(),
     Rss.key: Rss(),
+    Krisp.key: Krisp(),
+    Notion.key: Notion(),
 }
 
 
