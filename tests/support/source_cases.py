@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.support import notion_server
 from tests.support.mailbox import PASSWORD, mail, mailbox
 from tests.support.site import site
 
@@ -144,8 +145,8 @@ def _command(workspace: Path) -> Iterator[Case]:
     def change() -> None:
         (workspace / "lines").write_text('{"id": "one"}\n{"id": "two"}\n')
 
-    keys = {"run": ["cat", "lines"], "env": {"TOKEN": SECRET}}
-    broken = {"run": 'echo "not with $TOKEN" >&2; exit 3', "env": {"TOKEN": SECRET}}
+    keys = {"command": ["cat", "lines"], "env": {"TOKEN": SECRET}}
+    broken = {"command": 'echo "not with $TOKEN" >&2; exit 3', "env": {"TOKEN": SECRET}}
     yield Case(keys, broken, change)
 
 
@@ -157,6 +158,19 @@ def _imap(workspace: Path) -> Iterator[Case]:
         yield Case(box.config, broken, lambda: box.deliver(mail("two")), secrets=(PASSWORD, SECRET))
 
 
+@contextmanager
+def _notion(workspace: Path) -> Iterator[Case]:
+    with notion_server.serving() as server:
+        server.page("One", edited="2026-11-20T10:00:00.000Z")
+        keys = {"token": notion_server.TOKEN, "base_url": server.url}
+        yield Case(
+            keys,
+            {**keys, "token": SECRET},
+            lambda: void(server.page("Two", edited="2026-11-21T10:00:00.000Z")),
+            secrets=(notion_server.TOKEN, SECRET),
+        )
+
+
 CASES: Mapping[str, Callable[[Path], Any]] = {
     "calendar": _calendar,
     "command": _command,
@@ -164,5 +178,6 @@ CASES: Mapping[str, Callable[[Path], Any]] = {
     "git": _git,
     "http": _http,
     "imap": _imap,
+    "notion": _notion,
     "rss": _rss,
 }

@@ -40,5 +40,5 @@ def too_slow(other_side: str, seconds: float) -> StepError:
     return StepError(
         f"{other_side} did not answer in full within {seconds:g} s",
         code="timeout",
-        hint="it is tried again where the step has a `retry:`; `timeout:` of the source allows more time",
+        hint="it is tried again where the step has a `retry:`; `give_up_after:` of the source allows more time",
     )

@@ -26,7 +26,7 @@ def _listed(value: Any) -> Any:
 
 
 Seconds = Annotated[float, BeforeValidator(_seconds)]
-Timeout = Annotated[
+Patience = Annotated[
     Seconds,
     Field(gt=0, le=3600, description="How long one look may take in all, such as 90s; then it is given up."),
 ]

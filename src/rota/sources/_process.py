@@ -96,7 +96,7 @@ def _to_its_end(process: subprocess.Popen[bytes], what: str, timeout: float, lim
                     f"{what} did not end within {timeout:g} s and was ended",
                     code="timeout",
                     permanent=False,
-                    hint="`timeout:` of the source allows more time",
+                    hint="`give_up_after:` of the source allows more time",
                 )
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_POLL)

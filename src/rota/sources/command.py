@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from rota.model.errors import StepError
 from rota.sources import _text
 from rota.sources._notes import Kept, MayKeepNotes, data_note, keep
-from rota.sources._params import Timeout, checked
+from rota.sources._params import Patience, checked
 from rota.sources._process import Ended, run_program
 from rota.sources._seen import Item, fresh, part, remembered
 
@@ -27,7 +27,7 @@ _REMEMBERED = 5_000
 class CommandParams(MayKeepNotes):
     """What a `pull: command` step may say."""
 
-    run: (
+    command: (
         Annotated[str, StringConstraints(pattern=r"\S")]
         | Annotated[list[str | int | float], Field(min_length=1)]
     ) = Field(
@@ -41,7 +41,7 @@ class CommandParams(MayKeepNotes):
     ok_codes: list[int] = Field(default=[0], min_length=1, description="Exit codes that are no failure.")
     all: bool = Field(default=False, description="Every item every time; not only what is new or changed.")
     most: int = Field(default=1000, ge=1, le=5000, description="How many items one look gives at most.")
-    timeout: Timeout = 60.0
+    give_up_after: Patience = 60.0
 
 
 class Command:
@@ -51,7 +51,7 @@ class Command:
     params: ClassVar[type[BaseModel]] = CommandParams
     target: ClassVar[str] = "rota.sources.command:pull"
     wants: ClassVar[tuple[str, ...]] = ("cursor", "source")
-    shells: ClassVar[tuple[str, ...]] = ("run",)
+    shells: ClassVar[tuple[str, ...]] = ("command",)
 
 
 def pull(
@@ -88,8 +88,12 @@ def pull(
 
 
 def _run(params: CommandParams, workspace: Path, source: str, place: Any) -> Ended:
-    argv = [*_SHELL, params.run] if isinstance(params.run, str) else [str(word) for word in params.run]
-    what = f"the command of {source!r}" if isinstance(params.run, str) else f"the command `{argv[0]}`"
+    argv = (
+        [*_SHELL, params.command]
+        if isinstance(params.command, str)
+        else [str(word) for word in params.command]
+    )
+    what = f"the command of {source!r}" if isinstance(params.command, str) else f"the command `{argv[0]}`"
     folder = (workspace / params.cwd).resolve()
     if not folder.is_dir() or not folder.is_relative_to(workspace.resolve()):
         raise StepError(
@@ -100,7 +104,7 @@ def _run(params: CommandParams, workspace: Path, source: str, place: Any) -> End
         )
     env = os.environ | {name: str(text) for name, text in params.env.items()}
     env["ROTA_CURSOR"] = "" if place is None else json.dumps(place)
-    ended = run_program(argv, what=what, cwd=folder, env=env, timeout=params.timeout, limit=_MOST_BYTES)
+    ended = run_program(argv, what=what, cwd=folder, env=env, timeout=params.give_up_after, limit=_MOST_BYTES)
     if ended.too_long:
         raise StepError(
             f"{what} printed more than {_MOST_BYTES // 1_000_000} MB and was ended",

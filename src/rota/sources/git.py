@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, field_validator
 
 from rota.sources import _text
 from rota.sources._notes import Kept, MayKeepNotes, front, keep
-from rota.sources._params import Texts, Timeout, checked
+from rota.sources._params import Patience, Texts, checked
 from rota.sources._seen import Item, word
 from rota.sources.git_log import Commit, Range, commits
 from rota.sources.git_mirror import Account, Mirror
@@ -48,7 +48,7 @@ class GitParams(MayKeepNotes):
     most: int = Field(
         default=200, ge=1, le=1000, description="How many new commits one look gives at most: the latest."
     )
-    timeout: Timeout = 120.0
+    give_up_after: Patience = 120.0
 
     @field_validator("branch")
     @classmethod
@@ -79,7 +79,7 @@ def pull(
     root = Path(workspace)
     before = word(cursor, "tip")
     account = Account(params.user, params.token)
-    mirror = Mirror(root, _address(params.repo, root), params.branch, params.timeout, account)
+    mirror = Mirror(root, _address(params.repo, root), params.branch, params.give_up_after, account)
     with mirror.locked():
         tip = mirror.fetch(depth=_depth(params, before), known=before)
         found: list[Commit] = []

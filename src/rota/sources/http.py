@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
@@ -10,7 +11,7 @@ from pydantic import BaseModel, Field, model_validator
 from rota.model.errors import StepError
 from rota.sources import http_read
 from rota.sources._notes import Kept, MayKeepNotes, data_note, front, keep
-from rota.sources._params import Timeout, checked
+from rota.sources._params import Patience, checked
 from rota.sources._seen import Item, fresh, part, remembered, word
 from rota.sources._web import Answer, Request, fetch, host_of, same_origin
 from rota.sources.note_text import Note
@@ -40,16 +41,16 @@ class HttpParams(MayKeepNotes):
         description="A JSONPath to the list in the answer, such as `$.data.issues`; `$` is the whole. With it the "
         "answer is JSON and each element an item; without it the whole answer is one.",
     )
-    id: str | None = Field(
+    item_id: str | None = Field(
         default=None,
         description="The element's key (or a JSONPath in it) that names it for good; default: `id`, else its content.",
     )
-    version: str | None = Field(
+    item_version: str | None = Field(
         default=None,
         description="The element's key (or a JSONPath in it) that changes when it does, such as `updated_at`; "
         "default: its content.",
     )
-    title: str | None = Field(
+    item_title: str | None = Field(
         default=None,
         description="The element's key (or a JSONPath in it) to call it by; default: title, name or such.",
     )
@@ -74,21 +75,21 @@ class HttpParams(MayKeepNotes):
         default=False, description="Everything that is there, every time; not only what is new or changed."
     )
     most: int = Field(default=500, ge=1, le=5000, description="How many items one look gives at most.")
-    timeout: Timeout = 60.0
+    give_up_after: Patience = 60.0
 
     @model_validator(mode="after")
     def _together(self) -> Self:
         if self.json_ is not None and self.body is not None:
             raise ValueError("give either `json` or `body`")
         if self.items is None and (
-            used := [n for n in ("id", "version", "next", "next_query") if getattr(self, n)]
+            used := [n for n in ("item_id", "item_version", "next", "next_query") if getattr(self, n)]
         ):
             raise ValueError(f"`{used[0]}` needs `items`, the JSONPath to the list")
         if self.items is not None and self.select is not None:
             raise ValueError("`select` is for web pages, `items` for JSON: give one of them")
         if self.next_query and not self.next:
             raise ValueError("`next_query` needs `next`, which finds its value")
-        for name in ("items", "next", "id", "version", "title"):
+        for name in ("items", "next", "item_id", "item_version", "item_title"):
             http_read.check_path(name, getattr(self, name))
         http_read.check_selector(self.select)
         return self
@@ -122,7 +123,7 @@ def pull(
         etag="" if params.all else word(cursor, "etag"),
         modified="" if params.all else word(cursor, "modified"),
     )
-    answer = fetch(request, timeout=params.timeout)
+    answer = fetch(request, timeout=params.give_up_after)
     if answer.unchanged:
         return {
             "items": [],
@@ -159,7 +160,7 @@ def _note(source: str, item: Item) -> Note:
 
 
 def _paged(answer: Answer, params: HttpParams) -> tuple[list[Item], str, bool]:
-    return [http_read.page_item(answer, params.select, params.as_, params.title)], "", True
+    return [http_read.page_item(answer, params.select, params.as_, params.item_title)], "", True
 
 
 def _listed(answer: Answer, request: Request, params: HttpParams) -> tuple[list[Item], str, bool]:
@@ -168,10 +169,14 @@ def _listed(answer: Answer, request: Request, params: HttpParams) -> tuple[list[
     host = host_of(request.url)
     found: list[Item] = []
     asked = {request.url}
+    deadline = time.monotonic() + params.give_up_after
     for page in range(1, params.pages + 1):
         value = http_read.json_of(answer, host)
         elements = http_read.elements(value, params.items, host)
-        found += [http_read.element_item(one, params.id, params.version, params.title) for one in elements]
+        found += [
+            http_read.element_item(one, params.item_id, params.item_version, params.item_title)
+            for one in elements
+        ]
         following = _next(value, answer, request, params)
         if len(found) > params.most or (following is not None and page == params.pages):
             return found[: params.most], _rest(len(found), page, params), False
@@ -181,7 +186,8 @@ def _listed(answer: Answer, request: Request, params: HttpParams) -> tuple[list[
         if key in asked:
             return found, f"{host} leads from page to page in a circle; {page} pages were read", False
         asked.add(key)
-        answer, request = fetch(following, timeout=params.timeout), following
+        answer = fetch(following, timeout=max(0.1, deadline - time.monotonic()))
+        request = following
     return found, "", False
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, model_validator
 from rota.sources import _text, imap_attachments
 from rota.sources._deadline import within
 from rota.sources._notes import KeepsNotes, Kept, front, keep
-from rota.sources._params import Timeout, checked
+from rota.sources._params import Patience, checked
 from rota.sources._seen import Item, part, remembered
 from rota.sources.imap_box import Box, Place
 from rota.sources.imap_mail import Mail
@@ -63,7 +63,7 @@ class ImapParams(KeepsNotes):
         le=100,
         description="Attachments larger than this many megabytes are named, and not saved.",
     )
-    timeout: Timeout = 120.0
+    give_up_after: Patience = 120.0
 
     @model_validator(mode="after")
     def _one_way_in(self) -> Self:
@@ -95,7 +95,7 @@ def pull(
     params = checked(ImapParams, config, Imap.key)
     before = _place(cursor)
     known = part(cursor, "recent")
-    mails, place, notes = within(params.timeout, params.host, lambda: _look(params, before, known))
+    mails, place, notes = within(params.give_up_after, params.host, lambda: _look(params, before, known))
     items = [_item(mail) for mail in mails]
     kept = Kept()
     if params.notes and mails:
@@ -115,7 +115,7 @@ def pull(
 def _look(
     params: ImapParams, before: Place | None, known: Mapping[str, str]
 ) -> tuple[list[Mail], Place, list[str]]:
-    with Box(params.host, _port(params), params.security, params.timeout) as box:
+    with Box(params.host, _port(params), params.security, params.give_up_after) as box:
         box.login(params.user, params.password, params.token)
         place = box.place(params.folder)
         if place == before:

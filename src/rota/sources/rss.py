@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field
@@ -10,12 +11,14 @@ from pydantic import BaseModel, Field
 from rota.model.errors import StepError
 from rota.sources import _text
 from rota.sources._notes import KeepsNotes, Kept, front, keep
-from rota.sources._params import Texts, Timeout, checked
+from rota.sources._params import Patience, Texts, checked
 from rota.sources._seen import Item, fresh, part, remembered, word
 from rota.sources._web import Request, fetch, host_of
 from rota.sources.note_text import Note
 from rota.sources.rss_parse import Entry, Feed, parse
 
+_Looked = tuple[list[Item], str, dict[str, Any]]
+_AT_A_TIME = 8
 _MAX_BYTES = 10_000_000
 _REMEMBERED = 2_000
 _LINES_OF_TEXT = 400
@@ -36,7 +39,7 @@ class RssParams(KeepsNotes):
         le=500,
         description="How many entries one look takes from each feed at most: the newest.",
     )
-    timeout: Timeout = 60.0
+    give_up_after: Patience = 60.0
 
 
 class Rss:
@@ -61,15 +64,13 @@ def pull(
     notes: list[str] = []
     failures: list[StepError] = []
     places: dict[str, Any] = {}
-    for url in params.url:
+    for url, before, looked in _looks(params, cursor):
         key = _text.digest(url)
-        before = part(cursor, key)
-        try:
-            found, note, places[key] = _look(url, params, before)
-        except StepError as error:
-            failures.append(error)
+        if isinstance(looked, StepError):
+            failures.append(looked)
             places[key] = before
             continue
+        found, note, places[key] = looked
         items += found
         notes += [note] if note else []
     if len(failures) == len(params.url):
@@ -99,7 +100,21 @@ def _note(source: str, item: Item) -> Note:
     return Note(item["id"], item["title"], body, {**about, "tags": item["tags"]}, (item["feed"],))
 
 
-def _look(url: str, params: RssParams, before: Mapping[str, Any]) -> tuple[list[Item], str, dict[str, Any]]:
+def _looks(params: RssParams, cursor: Any) -> list[tuple[str, dict[str, Any], _Looked | StepError]]:
+    """What each feed gave, with its place before: a slow one does not hold up the others."""
+    befores = [part(cursor, _text.digest(url)) for url in params.url]
+
+    def look(url: str, before: Mapping[str, Any]) -> _Looked | StepError:
+        try:
+            return _look(url, params, before)
+        except StepError as error:
+            return error
+
+    with ThreadPoolExecutor(max_workers=min(_AT_A_TIME, len(params.url))) as pool:
+        return list(zip(params.url, befores, pool.map(look, params.url, befores), strict=True))
+
+
+def _look(url: str, params: RssParams, before: Mapping[str, Any]) -> _Looked:
     """What is new in one feed, a note about it, and its place."""
     host = host_of(url)
     request = Request(
@@ -109,7 +124,7 @@ def _look(url: str, params: RssParams, before: Mapping[str, Any]) -> tuple[list[
         etag=word(before, "etag"),
         modified=word(before, "modified"),
     )
-    answer = fetch(request, timeout=params.timeout, limit=_MAX_BYTES)
+    answer = fetch(request, timeout=params.give_up_after, limit=_MAX_BYTES)
     if answer.unchanged:
         return [], "", dict(before)
     feed = parse(answer, host)

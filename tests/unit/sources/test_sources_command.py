@@ -15,7 +15,7 @@ from rota.sources import command
 
 
 def pull(workspace: Path, run: str | list[str], cursor: Any = None, **config: Any) -> dict[str, Any]:
-    return command.pull({"run": run, **config}, str(workspace), cursor, "cli")
+    return command.pull({"command": run, **config}, str(workspace), cursor, "cli")
 
 
 def python(code: str) -> list[str]:
@@ -115,7 +115,7 @@ def test_a_program_that_is_not_there(tmp_path: Path) -> None:
 def test_a_program_that_takes_too_long_is_ended_with_its_children(tmp_path: Path) -> None:
     script = f"{sys.executable} -c 'import time; time.sleep(600)' & echo $! > child; wait"
     with pytest.raises(StepError, match="did not end within 1 s") as failure:
-        pull(tmp_path, script, timeout=1)
+        pull(tmp_path, script, give_up_after=1)
     assert (failure.value.code, failure.value.permanent) == ("timeout", False)
     child = int((tmp_path / "child").read_text())
     deadline = time.monotonic() + 30

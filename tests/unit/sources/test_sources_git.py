@@ -243,7 +243,7 @@ def test_nobody_is_asked_for_a_password(workspace: Path) -> None:
     with site() as server:
         server.put("/app.git/info/refs", "", status=401, headers={"WWW-Authenticate": 'Basic realm="x"'})
         with pytest.raises(StepError, match="git cannot read") as failure:
-            pull(workspace, repo=f"{server.base}/app.git", timeout=30)
+            pull(workspace, repo=f"{server.base}/app.git", give_up_after=30)
         assert failure.value.permanent
         assert "token" in (failure.value.hint or "")
 
@@ -258,7 +258,7 @@ def test_a_token_is_sent_and_shown_nowhere(workspace: Path) -> None:
             (f"http://{TOKEN}@{bare}/app.git", {}),
         ):
             with pytest.raises(StepError) as failure:
-                pull(workspace, repo=repo, timeout=30, **config)
+                pull(workspace, repo=repo, give_up_after=30, **config)
             assert server.last().headers["authorization"].startswith("Basic ")
             assert TOKEN not in f"{failure.value} {failure.value.hint}"
     kept = "".join(p.read_text("utf-8", "replace") for p in workspace.rglob("*") if p.is_file())
@@ -271,7 +271,7 @@ def test_a_server_that_hangs_is_given_up(workspace: Path) -> None:
     with site() as server:
         server.hang.add("/app.git/info/refs")
         with pytest.raises(StepError, match="did not end within") as failure:
-            pull(workspace, repo=f"{server.base}/app.git", timeout=0.5)
+            pull(workspace, repo=f"{server.base}/app.git", give_up_after=0.5)
         assert not failure.value.permanent
 
 

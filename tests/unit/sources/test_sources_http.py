@@ -36,7 +36,7 @@ def ids(answer: dict[str, Any]) -> list[str]:
 def test_elements_of_a_list_are_items(server: Site, tmp_path: Path) -> None:
     issue = {"number": 7, "title": "Crash", "updated_at": "2026-11-23", "html_url": "https://h/7"}
     url = server.put("/issues", json.dumps({"data": {"issues": [issue]}}))
-    answer = pull(tmp_path, url=url, items="$.data.issues", id="number", version="updated_at")
+    answer = pull(tmp_path, url=url, items="$.data.issues", item_id="number", item_version="updated_at")
     (one,) = answer["items"]
     assert one == {
         "id": "7",
@@ -225,7 +225,7 @@ def test_a_server_that_never_ends_is_given_up(server: Site, tmp_path: Path, trou
     url = server.put("/slow", "[]")
     getattr(server, trouble).add("/slow")
     with pytest.raises(StepError, match=r"within 0\.4 s") as failure:
-        pull(tmp_path, url=url, timeout=0.4)
+        pull(tmp_path, url=url, give_up_after=0.4)
     assert (failure.value.permanent, failure.value.code) == (False, "timeout")
 
 
@@ -252,7 +252,7 @@ def test_an_answer_that_unpacks_to_too_much_is_refused(server: Site, tmp_path: P
         ({"url": "http://h/", "items": "$["}, "is not a JSONPath"),
         ({"url": "http://h/", "select": "a["}, "is not a CSS selector"),
         ({"url": "http://h/", "json": {}, "body": "x"}, "either `json` or `body`"),
-        ({"url": "http://h/", "id": "x"}, "`id` needs `items`"),
+        ({"url": "http://h/", "item_id": "x"}, "`item_id` needs `items`"),
         ({"url": "http://h/", "items": "$", "select": "a"}, "give one of them"),
         ({"url": "http://h/", "items": "$", "next_query": "c"}, "`next_query` needs `next`"),
     ],

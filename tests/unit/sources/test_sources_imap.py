@@ -331,7 +331,7 @@ def test_what_a_server_says_decides_whether_it_is_tried_again(
     talker = Talker(*lines)
     threading.Thread(target=talker.serve, daemon=True).start()
     with pytest.raises(StepError, match=words) as failure:
-        imap.pull({**talker.config, "timeout": 20}, str(tmp_path))
+        imap.pull({**talker.config, "give_up_after": 20}, str(tmp_path))
     assert failure.value.permanent is permanent
     talker.socket.close()
 
@@ -346,7 +346,7 @@ def test_a_server_that_hangs_is_given_up(tmp_path: Path) -> None:
             "password": "x",
         }
         with pytest.raises(StepError) as failure:
-            imap.pull({**config, "timeout": 0.5}, str(tmp_path))
+            imap.pull({**config, "give_up_after": 0.5}, str(tmp_path))
         assert not failure.value.permanent
 
 
