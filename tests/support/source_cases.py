@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.support import notion_server
+from tests.support import krisp_server, notion_server
 from tests.support.mailbox import PASSWORD, mail, mailbox
 from tests.support.site import site
 
@@ -171,6 +171,18 @@ def _notion(workspace: Path) -> Iterator[Case]:
         )
 
 
+@contextmanager
+def _krisp(workspace: Path) -> Iterator[Case]:
+    with krisp_server.serving() as server:
+        server.meetings["m1"] = krisp_server.meeting("m1", "2026-11-20T10:00:00Z")
+
+        def change() -> None:
+            server.meetings["m2"] = krisp_server.meeting("m2", "2026-11-21T10:00:00Z")
+
+        keys = {"token": krisp_server.KEY, "base_url": server.url}
+        yield Case(keys, {**keys, "token": SECRET}, change, secrets=(krisp_server.KEY, SECRET))
+
+
 CASES: Mapping[str, Callable[[Path], Any]] = {
     "calendar": _calendar,
     "command": _command,
@@ -178,6 +190,7 @@ CASES: Mapping[str, Callable[[Path], Any]] = {
     "git": _git,
     "http": _http,
     "imap": _imap,
+    "krisp": _krisp,
     "notion": _notion,
     "rss": _rss,
 }
