@@ -7,7 +7,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +22,15 @@ SECRET = "s3cret-c4nary-value"
 class Case:
     """`config`: keys that work, with SECRET where they take one; `broken`: keys with which it fails.
 
-    `change`: has something new there. `keeps_place`: whether it tells new from old by a cursor.
-    `secrets`: what no answer and no error may hold.
+    `change`: has something new there.
+    `gives_all`: its items are all that there are, each time. `secrets`: what no answer and no error may hold.
     """
 
     config: dict[str, Any]
     broken: dict[str, Any]
     change: Callable[[], None]
-    keeps_place: bool = True
+    gives_all: bool = False
     secrets: tuple[str, ...] = (SECRET,)
-    env: dict[str, str] = field(default_factory=dict)
 
 
 _EVENT = "BEGIN:VEVENT\r\nUID:{n}\r\nDTSTAMP:20261120T080000Z\r\nDTSTART:20261123T{n}0000Z\r\nSUMMARY:S{n}\r\nEND:VEVENT\r\n"
@@ -47,7 +46,7 @@ def _calendar(workspace: Path) -> Iterator[Case]:
 
     put(10)
     yield Case(
-        {"calendar": "work.ics"}, {"calendar": "none.ics"}, lambda: put(10, 11), keeps_place=False, secrets=()
+        {"calendar": "work.ics"}, {"calendar": "none.ics"}, lambda: put(10, 11), gives_all=True, secrets=()
     )
 
 
