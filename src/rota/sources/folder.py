@@ -121,6 +121,14 @@ def _folder(path: str, workspace: Path) -> Path:
             permanent=True,
             hint="`path:` is relative to the workspace, or absolute",
         )
+    own = (workspace / ".rota").resolve()
+    if folder.resolve().is_relative_to(own) and not folder.resolve().is_relative_to(own / "jobs" / "output"):
+        raise StepError(
+            f"{path} is rota's own folder: its state and secrets are nobody's files",
+            code="bad_path",
+            permanent=True,
+            hint="what steps write to .rota/jobs/output can be watched",
+        )
     return folder
 
 

@@ -13,8 +13,7 @@ from rota.sources._deadline import within
 from rota.sources._notes import KeepsNotes, Kept, front, keep
 from rota.sources._params import Patience, checked
 from rota.sources._seen import Item, part, remembered
-from rota.sources.imap_box import Box, Place
-from rota.sources.imap_mail import Mail
+from rota.sources.imap_mail import Mail, Place
 from rota.sources.note_text import Note
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -115,6 +114,8 @@ def pull(
 def _look(
     params: ImapParams, before: Place | None, known: Mapping[str, str]
 ) -> tuple[list[Mail], Place, list[str]]:
+    from rota.sources.imap_box import Box
+
     with Box(params.host, _port(params), params.security, params.give_up_after) as box:
         box.login(params.user, params.password, params.token)
         place = box.place(params.folder)

@@ -7,7 +7,6 @@ import imaplib
 import re
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,6 +14,7 @@ from rota.model.errors import StepError
 from rota.sources import imap_mail
 from rota.sources._deadline import CONNECT, SILENCE
 from rota.sources._text import masked, one_line
+from rota.sources.imap_mail import Place
 
 if TYPE_CHECKING:
     from imap_tools import BaseMailBox
@@ -28,14 +28,6 @@ _LATER = re.compile(
 # How imaplib wraps what a server said.
 _WRAPPED = re.compile(r"""^.* command error: \w+ \[b(['"])(.*)\1\]$""", re.DOTALL)
 _SIZE = re.compile(rb"RFC822\.SIZE (\d+)")
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a folder stands: its numbering (UIDVALIDITY), and the number that the next mail will have."""
-
-    validity: int
-    next: int
 
 
 class Box:

@@ -1,4 +1,4 @@
-"""A mail as plain values: addresses, date, body in Markdown, attachments."""
+"""A mail as plain values: where it stands, addresses, date, body in Markdown, attachments."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ if TYPE_CHECKING:
 
 _MOST_TEXT = 50_000
 _MOST_ATTACHMENTS = 50
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a folder stands: its numbering (UIDVALIDITY), and the number that the next mail will have."""
+
+    validity: int
+    next: int
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field
@@ -102,6 +101,8 @@ def _note(source: str, item: Item) -> Note:
 
 def _looks(params: RssParams, cursor: Any) -> list[tuple[str, dict[str, Any], _Looked | StepError]]:
     """What each feed gave, with its place before: a slow one does not hold up the others."""
+    from concurrent.futures import ThreadPoolExecutor
+
     befores = [part(cursor, _text.digest(url)) for url in params.url]
 
     def look(url: str, before: Mapping[str, Any]) -> _Looked | StepError:

@@ -176,6 +176,17 @@ def test_a_folder_anywhere(tmp_path: Path) -> None:
     assert failure.value.permanent
 
 
+def test_what_is_rotas_own_is_not_watched(tmp_path: Path) -> None:
+    put(tmp_path / ".rota/secrets.json")
+    put(tmp_path / ".rota/jobs/output/report.md")
+    (tmp_path / "way-in").symlink_to(tmp_path / ".rota")
+    for path in (".rota", ".rota/jobs", "way-in"):
+        with pytest.raises(StepError, match="rota's own folder"):
+            pull(tmp_path, path=path, hidden=True)
+    assert set(changes(pull(tmp_path, path=".rota/jobs/output"))) == {"report.md"}
+    assert changes(pull(tmp_path, path=".", hidden=True)) == {}
+
+
 def test_notes_of_texts_and_of_other_files(tmp_path: Path, inbox: Path) -> None:
     put(inbox / "a.md", "# Title\n")
     (put(inbox / "b.bin")).write_bytes(b"\xff\xfe\x00")
