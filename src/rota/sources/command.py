@@ -15,7 +15,7 @@ from rota.sources import _text
 from rota.sources._notes import Kept, MayKeepNotes, data_note, keep
 from rota.sources._params import Patience, checked
 from rota.sources._process import Ended, run_program
-from rota.sources._seen import Item, fresh, part, remembered
+from rota.sources._seen import Item, fitted, fresh, part, remembered
 
 _SHELL = ("sh", "-e", "-c")
 _NOT_STARTED = frozenset({126, 127})
@@ -64,24 +64,25 @@ def pull(
     no objects are named in the note; when no line is one, and for a bad exit code, that is a StepError.
     """
     params = checked(CommandParams, config, Command.key)
-    place = cursor.get("program") if isinstance(cursor, Mapping) else None
-    found, bad, place = _read(_run(params, Path(workspace), source, place), place)
+    before = cursor.get("program") if isinstance(cursor, Mapping) else None
+    found, bad, place = _read(_run(params, Path(workspace), source, before), before)
     seen = part(cursor, "seen")
     news = fresh(found, seen)
-    given = (found if params.all else news)[: params.most]
+    given, _ = fitted((found if params.all else news)[: params.most])
     notes = _bad_lines(bad)
-    if (rest := len(found if params.all else news) - len(given)) > 0:
-        # They are news still, and come with the next look.
-        notes.append(f"{rest} more items than `most: {params.most}` were left for the next time")
     done = Kept()
     if params.into:
         done = keep(workspace, source, params.into, (data_note(source, item, item) for item in given))
-    left = ({item["id"] for item in news} - {item["id"] for item in given}) | done.failed
-    told = [item for item in found if item["id"] not in left]
+    left = {item["id"] for item in news} - {item["id"] for item in given}
+    if left:
+        notes.append(f"{len(left)} more items are left for the next look")
+    again = left | done.failed
+    told = [item for item in found if item["id"] not in again]
     return {
         "items": given,
         "text": _markdown(given),
-        "cursor": {"program": place, "seen": remembered(seen, told, _REMEMBERED)},
+        # The program's own place stays where it is while what it printed has not all been told of.
+        "cursor": {"program": before if again else place, "seen": remembered(seen, told, _REMEMBERED)},
         "unchanged": not news and not bad,
         **done.answer(notes),
     }

@@ -46,7 +46,7 @@ class FolderParams(MayKeepNotes):
     )
     all: bool = Field(default=False, description="Every file every time; not only what is new or changed.")
     most: int = Field(
-        default=2000, ge=1, le=20_000, description="How many files are watched at most: the newest."
+        default=2000, ge=1, le=5000, description="How many files are watched at most: the newest."
     )
 
 

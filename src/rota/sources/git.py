@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, field_validator
 from rota.sources import _text
 from rota.sources._notes import Kept, MayKeepNotes, front, keep
 from rota.sources._params import Patience, Texts, checked
-from rota.sources._seen import Item, word
+from rota.sources._seen import Item, fitted, word
 from rota.sources.git_log import Commit, Range, commits
 from rota.sources.git_mirror import Account, Mirror
 from rota.sources.note_text import Note
@@ -87,6 +87,11 @@ def pull(
         if tip != before:
             found, note = commits(mirror, Range(before, tip, params.paths, params.first, params.most))
     items = [_item(commit) for commit in found]
+    if fitted(items)[1]:
+        items = [_brief(item) for item in items]
+        note = "; ".join(
+            [*([note] if note else []), "so many changes that only the first files of each are named"]
+        )
     kept = (
         keep(workspace, source, params.into, (_note(source, item) for item in items))
         if params.into
@@ -104,6 +109,11 @@ def pull(
 def _depth(params: GitParams, before: str) -> int:
     # One more than is shown: of the oldest, the parent is needed to tell what it changed.
     return 1 + (max(params.first, params.most) if before else params.first)
+
+
+def _brief(item: Item) -> Item:
+    files, body = item["files"], _text.shortened(item["body"], 500)
+    return {**item, "body": body, "files": files[:5], "more_files": item["more_files"] + len(files[5:])}
 
 
 def _note(source: str, item: Item) -> Note:

@@ -12,7 +12,7 @@ from rota.model.errors import StepError
 from rota.sources import http_read
 from rota.sources._notes import Kept, MayKeepNotes, data_note, front, keep
 from rota.sources._params import Patience, checked
-from rota.sources._seen import Item, fresh, part, remembered, word
+from rota.sources._seen import Item, fitted, fresh, part, remembered, word
 from rota.sources._web import Answer, Request, fetch, host_of, same_origin
 from rota.sources.note_text import Note
 
@@ -136,18 +136,22 @@ def pull(
     found, note, whole = _listed(answer, request, params) if params.items else _paged(answer, params)
     news = fresh(found, seen)
     # Validators of the first of several pages say nothing of the others.
+    news, left = fitted(news)
+    if left:
+        note = "; ".join([*([note] if note else []), f"{len(left)} more items come with the next look"])
     kept = (
         keep(workspace, source, params.into, (_note(source, item) for item in news))
         if params.into
         else Kept()
     )
-    written = [item for item in found if item["id"] not in kept.failed]
-    validators = answer.validators if whole and not kept.failed else {}
-    items = found if params.all else news
+    again = kept.failed | {item["id"] for item in left}
+    told = [item for item in found if item["id"] not in again]
+    validators = answer.validators if whole and not again else {}
+    items = fitted(found)[0] if params.all else news
     return {
         "items": items,
         "text": http_read.text_of(items),
-        "cursor": {**validators, "seen": remembered(seen, written, 2 * params.most)},
+        "cursor": {**validators, "seen": remembered(seen, told, 2 * params.most)},
         "unchanged": not news,
         **kept.answer([note]),
     }

@@ -12,7 +12,7 @@ from rota.sources import _text, imap_attachments
 from rota.sources._deadline import within
 from rota.sources._notes import KeepsNotes, Kept, front, keep
 from rota.sources._params import Patience, checked
-from rota.sources._seen import Item, part, remembered
+from rota.sources._seen import Item, fitted, knows, part, remembered
 from rota.sources.imap_mail import Mail, Place
 from rota.sources.note_text import Note
 
@@ -95,7 +95,11 @@ def pull(
     before = _place(cursor)
     known = part(cursor, "recent")
     mails, place, notes = within(params.give_up_after, params.host, lambda: _look(params, before, known))
-    items = [_item(mail) for mail in mails]
+    items, left = fitted([_item(mail) for mail in mails])
+    if left:
+        notes.append(f"{len(left)} more mails come with the next look: these are long")
+        place = Place(place.validity, int(left[0]["id"].rpartition("-")[2]))
+        mails = mails[: len(items)]
     kept = Kept()
     if params.notes and mails:
         kept = keep(workspace, source, params.into, (_note(source, item) for item in items))
@@ -106,7 +110,7 @@ def pull(
         "items": items,
         "text": _markdown(items),
         "cursor": {"validity": place.validity, "next": place.next, "recent": recent},
-        "unchanged": place == before,
+        "unchanged": place == before and not items,
         **kept.answer(notes),
     }
 
@@ -126,8 +130,8 @@ def _look(
         since = before.next if before is not None and not renumbered else 0
         box.select(params.folder)
         uids = box.search(params.search, since)
-        if uids:
-            place = Place(place.validity, max(place.next, uids[-1] + 1))
+        # Some servers do not say which number comes next.
+        place = Place(place.validity, max(place.next, since, *(uid + 1 for uid in uids[-1:])))
         if before is None or renumbered:
             uids = uids[-params.first :] if params.first else []
         elif len(uids) > params.most:
@@ -137,7 +141,7 @@ def _look(
         mails = [mail for uid in uids if (mail := box.mail(uid, place.validity)) is not None]
         if renumbered:
             notes.append("the server numbered the folder anew; mails that were known are left out")
-            mails = [mail for mail in mails if mail.fingerprint not in known]
+            mails = [mail for mail in mails if not knows(known, mail.fingerprint)]
     notes += [mail.note for mail in mails if mail.note]
     return mails, place, notes
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field
@@ -11,15 +12,14 @@ from rota.model.errors import StepError
 from rota.sources import _text
 from rota.sources._notes import KeepsNotes, Kept, front, keep
 from rota.sources._params import Patience, Texts, checked
-from rota.sources._seen import Item, fresh, part, remembered, word
+from rota.sources._seen import Item, fitted, fresh, part, remembered, word
 from rota.sources._web import Request, fetch, host_of
 from rota.sources.note_text import Note
 from rota.sources.rss_parse import Entry, Feed, parse
 
-_Looked = tuple[list[Item], str, dict[str, Any]]
 _AT_A_TIME = 8
 _MAX_BYTES = 10_000_000
-_REMEMBERED = 2_000
+_SPARE = 100
 _LINES_OF_TEXT = 400
 
 
@@ -59,37 +59,47 @@ def pull(
     in the note; when none can be, that is a StepError.
     """
     params = checked(RssParams, config, Rss.key)
-    items: list[Item] = []
-    notes: list[str] = []
-    failures: list[StepError] = []
-    places: dict[str, Any] = {}
-    for url, before, looked in _looks(params, cursor):
-        key = _text.digest(url)
-        if isinstance(looked, StepError):
-            failures.append(looked)
-            places[key] = before
-            continue
-        found, note, places[key] = looked
-        items += found
-        notes += [note] if note else []
-    if len(failures) == len(params.url):
+    looks = _looks(params, cursor)
+    failures = [look.failure for look in looks if look.failure is not None]
+    if len(failures) == len(looks):
         raise failures[0]
-    notes += [f"not read: {failure.message}" for failure in failures]
-    items.sort(key=lambda item: item["updated"] or item["published"], reverse=True)
+    notes = [look.note for look in looks] + [f"not read: {failure.message}" for failure in failures]
+    news = [item for look in looks for item in look.news]
+    items, left = fitted(sorted(news, key=lambda item: item["updated"] or item["published"], reverse=True))
+    if left:
+        notes.append(f"{len(left)} more entries come with the next look")
     kept = Kept()
     if params.notes and items:
         kept = keep(workspace, source, params.into, (_note(source, item) for item in items))
-    for place in places.values() if kept.failed else ():
-        # Asked for again, and told of again, until its note can be written.
-        place["seen"] = {name: version for name, version in place["seen"].items() if name not in kept.failed}
-        place |= {"etag": "", "modified": ""}
+    again = kept.failed | {item["id"] for item in left}
     return {
         "items": items,
         "text": _markdown(items),
-        "cursor": places,
+        "cursor": {look.key: look.place(again) for look in looks},
         "unchanged": not items and not failures,
         **kept.answer(notes),
     }
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What one feed gave. `before`: its place in the cursor; `entries`: all, `news`: those that are new or changed."""
+
+    key: str
+    before: dict[str, Any]
+    entries: list[Item] = field(default_factory=list)
+    news: list[Item] = field(default_factory=list)
+    validators: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+    failure: StepError | None = None
+
+    def place(self, again: Collection[str]) -> dict[str, Any]:
+        """Its place from now on; what is in `again` has to be told of another time, and so to be asked for."""
+        if not self.entries:
+            return {**self.before, **self.validators}
+        told = [item for item in self.entries if item["id"] not in again]
+        seen = remembered(part(self.before, "seen"), told, len(self.entries) + _SPARE)
+        return {**(self.validators if len(told) == len(self.entries) else {}), "seen": seen}
 
 
 def _note(source: str, item: Item) -> Note:
@@ -99,24 +109,23 @@ def _note(source: str, item: Item) -> Note:
     return Note(item["id"], item["title"], body, {**about, "tags": item["tags"]}, (item["feed"],))
 
 
-def _looks(params: RssParams, cursor: Any) -> list[tuple[str, dict[str, Any], _Looked | StepError]]:
-    """What each feed gave, with its place before: a slow one does not hold up the others."""
+def _looks(params: RssParams, cursor: Any) -> list[_Look]:
+    """What each feed gave: a slow one does not hold up the others."""
     from concurrent.futures import ThreadPoolExecutor
 
-    befores = [part(cursor, _text.digest(url)) for url in params.url]
-
-    def look(url: str, before: Mapping[str, Any]) -> _Looked | StepError:
+    def look(url: str) -> _Look:
+        key = _text.digest(url)
+        before = part(cursor, key)
         try:
-            return _look(url, params, before)
+            return _look(url, key, params, before)
         except StepError as error:
-            return error
+            return _Look(key, before, failure=error)
 
     with ThreadPoolExecutor(max_workers=min(_AT_A_TIME, len(params.url))) as pool:
-        return list(zip(params.url, befores, pool.map(look, params.url, befores), strict=True))
+        return list(pool.map(look, params.url))
 
 
-def _look(url: str, params: RssParams, before: Mapping[str, Any]) -> _Looked:
-    """What is new in one feed, a note about it, and its place."""
+def _look(url: str, key: str, params: RssParams, before: dict[str, Any]) -> _Look:
     host = host_of(url)
     request = Request(
         url,
@@ -127,15 +136,13 @@ def _look(url: str, params: RssParams, before: Mapping[str, Any]) -> _Looked:
     )
     answer = fetch(request, timeout=params.give_up_after, limit=_MAX_BYTES)
     if answer.unchanged:
-        return [], "", dict(before)
+        return _Look(key, before)
     feed = parse(answer, host)
-    entries, note = _newest(feed, params.most), feed.note
-    seen = part(before, "seen")
     # Ids are unique in their feed alone.
-    prefix = f"{_text.digest(url)[:6]}:" if len(params.url) > 1 else ""
-    items = [_item(entry, feed, prefix) for entry in entries]
-    place = {**answer.validators, "seen": remembered(seen, items, _REMEMBERED)}
-    return fresh(items, seen), note, place
+    prefix = f"{key[:6]}:" if len(params.url) > 1 else ""
+    entries = [_item(entry, feed, prefix) for entry in _newest(feed, params.most)]
+    news = fresh(entries, part(before, "seen"))
+    return _Look(key, before, entries, news, answer.validators, feed.note)
 
 
 def _newest(feed: Feed, most: int) -> list[Entry]:

@@ -37,8 +37,8 @@ class Entry:
 
     @property
     def version(self) -> str:
-        """Changes when the entry does."""
-        return _text.digest(self.title, self.url, self.updated, self.text)
+        """Changes when the entry does. Not with `updated`, which many feeds set anew each time they are made."""
+        return _text.digest(self.title, self.url, self.text)
 
     @property
     def when(self) -> str:

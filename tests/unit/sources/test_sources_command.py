@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -152,3 +153,30 @@ def test_secrets_in_its_environment_are_not_in_its_complaint(tmp_path: Path) -> 
 def test_notes_where_it_is_said(tmp_path: Path) -> None:
     (path,) = pull(tmp_path, ["echo", '{"id": "a", "title": "A", "text": "# Hi"}'], into="notes")["files"]
     assert (tmp_path / path).read_text() == "---\ntitle: A\nsource: cli\nsource_id: a\n---\n\n# Hi\n"
+
+
+def test_what_is_too_much_for_one_answer_comes_in_several(tmp_path: Path) -> None:
+    code = "import json\nfor n in range(40): print(json.dumps({'id': str(n), 'text': 'x' * 200_000}))\nprint('{\"cursor\": 1}')"
+    cursor, found = None, []
+    for _ in range(10):
+        answer = pull(tmp_path, python(code), cursor)
+        cursor = answer["cursor"]
+        assert len(json.dumps(answer)) < 4_000_000
+        found += [one["id"] for one in answer["items"]]
+        if not answer["note"]:
+            break
+        assert cursor["program"] is None, "its place stays until all is told"
+    assert found == [str(n) for n in range(40)]
+    assert cursor is not None
+    assert cursor["program"] == 1
+
+
+def test_one_item_that_is_too_much_is_cut(tmp_path: Path) -> None:
+    code = "import json\nprint(json.dumps({'id': 'a', 'text': 'x' * 5_000_000, 'more': {'b': ['y' * 100]}}))"
+    (one,) = pull(tmp_path, python(code))["items"]
+    assert len(one["text"]) < 11_000
+    assert one["more"] == {"b": ["y" * 100]}
+    code = "import json\nprint(json.dumps({'id': 'a', 'text': 'x', 'more': list(range(900_000))}))"
+    (one,) = pull(tmp_path, python(code))["items"]
+    assert "more" not in one
+    assert one["text"] == "x"

@@ -212,3 +212,28 @@ def test_a_note_that_cannot_be_written_comes_again(server: Site, tmp_path: Path)
     again = pull(tmp_path, first["cursor"], url=url)
     assert titles(again) == ["One"]
     assert len(again["files"]) == 1
+
+
+def test_feeds_that_are_too_much_for_one_answer_come_in_several(server: Site, tmp_path: Path) -> None:
+    texts = [
+        item(f"N{n}", f"{n} " + "word " * 3_500, f"Mon, 23 Nov 2026 09:{n % 60:02}:00 GMT")
+        for n in range(200)
+    ]
+    url = server.put("/feed", feed(*texts), "text/xml")
+    cursor, found = None, []
+    for _ in range(20):
+        answer = pull(tmp_path, cursor, url=url, most=500, notes=False)
+        cursor = answer["cursor"]
+        assert len(json.dumps(answer).encode()) < 4_000_000
+        found += titles(answer)
+        if not answer["note"]:
+            break
+    assert sorted(found) == sorted(f"N{n}" for n in range(200))
+    assert pull(tmp_path, cursor, url=url, most=500, notes=False)["unchanged"] is True
+
+
+def test_a_feed_that_is_made_anew_each_time_is_no_news(server: Site, tmp_path: Path) -> None:
+    url = server.put("/feed", ATOM, "text/xml")
+    first = pull(tmp_path, url=url)
+    server.put("/feed", ATOM.replace("T09:30:00Z", "T09:31:00Z"), "text/xml")
+    assert pull(tmp_path, first["cursor"], url=url)["unchanged"] is True
