@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any
@@ -76,7 +77,7 @@ class Notes:
                     continue
                 text = marked(data.decode("utf-8", "replace"), word).encode()
                 if text != data:
-                    self._put(note_id, place, text)
+                    self._put(note_id, place, text, {place: _digest(data)})
         except (RotaError, OSError) as error:
             self.remarks.append(f"{note_id} could not be marked as {word}: {error}")
 
@@ -91,15 +92,8 @@ class Notes:
             return home
         if not there and entry.written == new and entry.path is not None:
             return entry.path  # somebody deleted it, and there is nothing new
-        if there.get(wanted) == new:
-            if entry.path != wanted or entry.written != new:
-                self._journal.end(note_id, wanted, new)
-        else:
-            self._put(note_id, wanted, data)
-        for place in there:
-            if place != wanted:
-                self._real(place).unlink(missing_ok=True)
-        self._drop_beside(note_id, entry)
+        self._put(note_id, wanted, data, instead_of=there)
+        self._drop_beside(note_id, self._journal.entry(note_id))
         return wanted
 
     def _keep_theirs(self, note_id: str, entry: Entry, home: str, data: bytes, *, same: bool) -> None:
@@ -125,12 +119,19 @@ class Notes:
     def _conflict(self, path: str, beside: str, version: str) -> None:
         self.conflicts.append({"path": path, "beside": beside, "version": version[:16]})
 
-    def _put(self, note_id: str, place: str, data: bytes) -> None:
-        digest = _digest(data)
-        self._journal.begin(note_id, place, digest)
-        write_atomic(self._real(place), data)
+    def _put(self, note_id: str, place: str, data: bytes, instead_of: Mapping[str, str]) -> None:
+        """The note has that text at that place and nowhere else; `instead_of`: its files by place, with digests."""
+        digest, entry = _digest(data), self._journal.entry(note_id)
+        others = [other for other in instead_of if other != place]
+        if instead_of.get(place) != digest:
+            self._journal.begin(note_id, place, digest)
+            write_atomic(self._real(place), data)
+            self.files.append(place)
+        elif not others and (entry.path, entry.written, entry.begun) == (place, digest, []):
+            return
+        for other in others:  # before the end is known: after it, nobody would look for them
+            self._real(other).unlink(missing_ok=True)
         self._journal.end(note_id, place, digest)
-        self.files.append(place)
 
     def _drop_beside(self, note_id: str, entry: Entry) -> None:
         """Remove the file beside it, unless that was changed by hand, too."""

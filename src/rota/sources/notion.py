@@ -26,6 +26,8 @@ Entry = Annotated[str, Field(min_length=1)]
 # Notion tells the minute of an edit. A page that was read in that minute may have been edited in it once more,
 # and the clocks of two machines differ: until this has passed, it is read again.
 UNSETTLED = timedelta(minutes=2)
+# Notion's search, which lists everything, learns of edits late: so far back it is asked again.
+SEARCH_LAG = timedelta(minutes=30)
 SWEEP_EVERY = timedelta(hours=24)
 MOST_MISSING = 50
 _COUNTED = 100  # of the pages that are left for another time
@@ -117,17 +119,24 @@ class _Place:
     done: dict[str, str] = field(default_factory=dict)
     open: dict[str, str] = field(default_factory=dict)
     waiting: list[str] = field(default_factory=list)  # edits that have to be looked at (again)
+    overlap: timedelta = timedelta()
 
     @classmethod
-    def of(cls, stored: Any) -> _Place:
+    def of(cls, stored: Any, overlap: timedelta) -> _Place:
         """As it was left."""
         known = _dict(stored)
-        return cls(known.get("since"), dict(_dict(known.get("done"))), dict(_dict(known.get("open"))))
+        done, opened = dict(_dict(known.get("done"))), dict(_dict(known.get("open")))
+        return cls(known.get("since"), done, opened, overlap=overlap)
+
+    def first(self) -> str | None:
+        """From which edit on pages are asked for; None: from the first."""
+        return None if self.since is None else _earlier(self.since, self.overlap)
 
     def stored(self) -> dict[str, Any]:
         """For the cursor."""
         since = min([*([self.since] if self.since else []), *self.waiting], default=None)
-        done = {name: edited for name, edited in self.done.items() if since is None or edited >= since}
+        floor = None if since is None else _earlier(since, self.overlap)
+        done = {name: edited for name, edited in self.done.items() if floor is None or edited >= floor}
         return {"since": since, "done": done, "open": {k: v for k, v in self.open.items() if k not in done}}
 
 
@@ -151,9 +160,9 @@ class _Mirror:
         failures: list[StepError] = []
         brought = 0
         for name, listing in self._targets(params, failures):
-            place = _Place.of(known.get(name))
+            place = _Place.of(known.get(name), SEARCH_LAG if name == _EVERYTHING else timedelta())
             try:
-                self._bring_one(listing(place.since), place)
+                self._bring_one(listing(place.first()), place)
             except StepError as error:
                 failures.append(error)
                 if error.code == "rate_limited" and self.read:  # what was read need not be read again
@@ -219,7 +228,17 @@ class _Mirror:
                 yield source_id, lambda since, source_id=source_id: self._api.rows(source_id, since)
         for page in params.pages:
             page_id = _id(page)
-            yield page_id, lambda _since, page_id=page_id: [self._api.page(page_id)]
+            yield page_id, lambda _since, page_id=page_id: self._one_page(page_id)
+
+    def _one_page(self, page_id: str) -> list[Json]:
+        """The page; none where it is gone, and its note is marked."""
+        try:
+            return [self._api.page(page_id)]
+        except StepError as error:
+            if error.code != "notion_not_found" or self._notes.path_of(page_id) is None:
+                raise
+            self._notes.mark(page_id, "deleted")
+            return []
 
     def _bring_one(self, listing: Any, place: _Place) -> None:
         for page in listing:
@@ -337,6 +356,11 @@ def _id(text: str) -> str:
 
 def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _earlier(edited: str, by: timedelta) -> str:
+    """A time as Notion writes it, that much earlier."""
+    return edited if not by else f"{_moment(edited) - by:%Y-%m-%dT%H:%M:00.000Z}"
 
 
 def _dict(value: Any) -> Mapping[str, Any]:

@@ -161,6 +161,22 @@ def test_without_databases_everything_that_is_shared_is_read(notion: NotionServe
     assert pulls.titles() == ["In a database"]
 
 
+def test_an_edit_that_the_search_learns_of_late_is_not_missed(notion: NotionServer, pulls: Pulls) -> None:
+    notion.page("One", edited="2026-11-22T10:20:00.000Z")
+    pulls()
+    notion.page("Late", edited="2026-11-22T10:00:00.000Z")
+    assert pulls.titles() == ["Late"]
+    assert pulls()["unchanged"] is True
+
+
+def test_a_page_that_is_gone_has_its_note_marked(notion: NotionServer, pulls: Pulls) -> None:
+    page_id = notion.page("Plan", edited=EARLY)
+    pulls(pages=page_id)
+    del notion.pages[page_id]
+    assert pulls(pages=page_id)["note"] == ""
+    assert "\ndeleted: true\n---\n" in pulls.note("Plan")
+
+
 def test_pages_by_their_address(notion: NotionServer, pulls: Pulls) -> None:
     page_id = notion.page("Plan", block("paragraph", "One."), edited=EARLY)
     notion.page("Other", edited=EARLY)
