@@ -240,6 +240,7 @@ def _storable(result: Any, kind: str) -> StepResult:
         return Failed(Reason("bad_result", words), retry=False)
     try:
         values = json.loads(json.dumps(dict(result.values), allow_nan=False))
+        json.dumps(dict(result.kept) if isinstance(result, Done) else None)
     except (TypeError, ValueError) as error:
         return Failed(
             Reason("bad_result", f"the step kind `{kind}` gave values that are not JSON: {error}"),

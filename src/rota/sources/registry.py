@@ -7,11 +7,27 @@ from collections.abc import Mapping
 from rota.ports.plugins import load_plugins
 from rota.ports.steps import SourceKind
 from rota.sources.calendar import Calendar
+from rota.sources.command import Command
+from rota.sources.folder import Folder
+from rota.sources.git import Git
+from rota.sources.http import Http
+from rota.sources.imap import Imap
+from rota.sources.krisp import Krisp
+from rota.sources.notion import Notion
+from rota.sources.rss import Rss
 
 ENTRY_POINTS = "rota.sources"
 
 SOURCES: Mapping[str, SourceKind] = {
     Calendar.key: Calendar(),
+    Command.key: Command(),
+    Folder.key: Folder(),
+    Git.key: Git(),
+    Http.key: Http(),
+    Imap.key: Imap(),
+    Rss.key: Rss(),
+    Krisp.key: Krisp(),
+    Notion.key: Notion(),
 }
 
 
