@@ -13,6 +13,7 @@ import structlog
 from rota.engine.cancelling import Surroundings, end_unheld
 from rota.engine.definitions import Definitions
 from rota.engine.executor import Stop
+from rota.engine.gathering import gathered
 from rota.engine.ownership import LEASE
 from rota.engine.plain_recipes import Recipe
 from rota.engine.retries import called_off
@@ -117,13 +118,21 @@ class Dispatcher:
         if free <= 0:
             return []
         now, wanted = self._clock.now(), 2 * free + SPARE
+        full: frozenset[str] = frozenset()  # jobs that can start no more
+        seen: dict[str, Run] = {}
         while True:
-            runs = self._store.read(lambda tx: tx.runs.claimable(now, wanted))  # noqa: B023 # called at once
+            runs = self._store.read(partial(_claimable, now=now, limit=wanted, without=full))
             everything = len(runs) < wanted
             if self._only is not None:
                 runs = [run for run in runs if run.id == self._only]
-            chosen = self._store.read(partial(self._choose, runs=runs, free=free))
+            seen |= {run.id: run for run in runs}
+            chosen = self._store.read(partial(self._choose, runs=list(seen.values()), free=free))
             if everything or len(chosen) == free:
+                return chosen
+            # Thousands may wait for one job's turn: they are not read again for what stands behind them.
+            taken = {run.id for run in chosen}
+            full |= {run.job_id for run in runs if run.id not in taken}
+            if self._store.read(lambda tx: tx.runs.active_jobs()) <= full:
                 return chosen
             wanted *= 8
 
@@ -184,6 +193,7 @@ class Dispatcher:
         """Claim them, unless another process has filled the places since the choice."""
         now = self._clock.now()
         runs = self._choose(tx, [run for run in runs if not called_off(tx, run)], len(runs))
+        runs = [gathered(tx, run) for run in runs]
         until = now + LEASE
         recipes = {run.id: recipe for run in runs if (recipe := self._recipe(run)) is not None}
         begun = [run for run in runs if run.id in recipes]
@@ -204,6 +214,10 @@ class Dispatcher:
         except Exception:  # the executor ends it with the reason
             log.exception("definition_failed", run=run.id, job=run.job_id)
             return None
+
+
+def _claimable(tx: Tx, now: Micros, limit: int, without: frozenset[str]) -> list[Run]:
+    return tx.runs.claimable(now, limit, without)
 
 
 def _release(tx: Tx, run: Run, now: Micros, reason: Reason) -> None:

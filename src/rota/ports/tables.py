@@ -167,12 +167,16 @@ class RunsTable(Protocol):
         """Queued, running and waiting runs of a job, oldest first."""
         ...
 
+    def active_jobs(self) -> frozenset[str]:
+        """Ids of the jobs that have active runs; its cost is that of the jobs, not of the runs."""
+        ...
+
     def active_counts(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
         """Number of *running* runs by job id, and by concurrency group."""
         ...
 
-    def claimable(self, now: Micros, limit: int) -> list[Run]:
-        """Queued runs, and waiting ones whose `not_before` has come; by priority (high first), then age."""
+    def claimable(self, now: Micros, limit: int, without: Collection[str] = ()) -> list[Run]:
+        """Queued runs, and waiting ones whose `not_before` has come, of other jobs; by priority (high first), then age."""
         ...
 
     def next_wake(self) -> Micros | None:
