@@ -25,19 +25,27 @@ ENDED_WITHIN = 5.0  # of its lock given up
 
 @click.command("up")
 @click.option("--background", "-b", is_flag=True, help="Return once it runs.")
-def up_command(background: bool) -> None:
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the HTTP door.  [default: 8765]")
+@click.option("--host", metavar="ADDRESS", help="Address of the HTTP door.  [default: 127.0.0.1]")
+@click.option("--no-web", is_flag=True, help="Open no HTTP door.")
+def up_command(background: bool, port: int | None, host: str | None, no_web: bool) -> None:
     """Run the daemon on this workspace, until Ctrl-C (or in the background, until `rota down`)."""
+    overrides = {"port": port, "host": host, "on": False if no_web else None}
     with workspace(fresh=False) as app:
         if background:
-            _start_in_background(app)
+            options = [
+                f"--{key}={value}" for key, value in (("port", port), ("host", host)) if value is not None
+            ]
+            _start_in_background(app, [*options, *(["--no-web"] if no_web else [])])
             return
-        _serve(app)
+        _serve(app, overrides)
 
 
-def _serve(app: Any) -> None:
+def _serve(app: Any, overrides: dict[str, Any]) -> None:
     import asyncio
 
     from rota.app.daemon import Daemon
+    from rota.web.door import Door
 
     def ready() -> None:
         from rota.app.queries import status
@@ -59,11 +67,12 @@ def _serve(app: Any) -> None:
         for error in changes.errors:
             note(f"broken: {error}\nhint: {hint_of(error)}")
 
-    asyncio.run(Daemon(app, on_ready=ready, on_report=report, echo=sys.stderr.isatty()).run())
+    door = Door(app, overrides)
+    asyncio.run(Daemon(app, door, on_ready=ready, on_report=report, echo=sys.stderr.isatty()).run())
     note("rota has stopped.")
 
 
-def _start_in_background(app: Any) -> None:
+def _start_in_background(app: Any, options: list[str]) -> None:
     from rota.app.control import running_daemon
     from rota.model.errors import ConflictError, RotaError
 
@@ -77,7 +86,7 @@ def _start_in_background(app: Any) -> None:
     output = app.layout.logs / "daemon.out"
     with output.open("wb") as out:
         child = subprocess.Popen(
-            [sys.executable, "-m", "rota", "-w", str(app.layout.root), "up"],
+            [sys.executable, "-m", "rota", "-w", str(app.layout.root), "up", *options],
             stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
             cwd=app.layout.root,
         )  # fmt: skip

@@ -60,7 +60,9 @@ def gather(tx: Tx, call: Call, ask: Gather, size: int, now: Micros) -> tuple[str
         if tx.deliveries.put_off(known["run"], wake):
             join(tx, call, known["run"], now)
             full = count >= ask.most
-            tx.cursors.put(name, None if full else {**known, "count": count, "size": known["size"] + size}, now)
+            tx.cursors.put(
+                name, None if full else {**known, "count": count, "size": known["size"] + size}, now
+            )
             return known["run"], _WAITS
     wait = 0 if ask.most <= 1 else ask.within if ask.quiet is None else min(ask.quiet, ask.within)
     inputs = {**call.inputs, GATHERS: True}

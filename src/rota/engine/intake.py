@@ -175,14 +175,15 @@ def _write(tx: Tx, arrivals: Sequence[Arrival], now: Micros) -> list[Receipt]:
         for arrival, call in zip(arrivals, calls, strict=True)
         if _is_free(call) and arrival.gather is None
     ]
-    runs = {run.occurrence_key: run.id for run in queue_freely(tx, free, now)} if free else {}
+    written = queue_freely(tx, free, now) if free else []
+    runs = {(run.job_id, run.trigger_id, run.occurrence_key): run.id for run in written}
     receipts: list[Receipt] = []
     for arrival, call in zip(arrivals, calls, strict=True):
         run_id: str | None
         if call.verdict is Outcome.RAN and arrival.gather is not None:
             run_id, reason = gather(tx, call, arrival.gather, arrival.delivery.size, now)
         elif _is_free(call):
-            run_id, reason = runs.get(call.key), call.reason
+            run_id, reason = runs.get((call.job.id, call.trigger_id, call.key)), call.reason
         else:
             run, reason = queue(tx, call, now)
             run_id = None if run is None else run.id

@@ -57,7 +57,9 @@ def _depth(value: Any) -> int:
     level, deep = [value], 0
     while level and deep <= _DEEPEST:
         parts = [
-            part.values() if isinstance(part, dict) else part for part in level if isinstance(part, dict | list)
+            part.values() if isinstance(part, dict) else part
+            for part in level
+            if isinstance(part, dict | list)
         ]
         level = [item for part in parts for item in part]
         deep += 1

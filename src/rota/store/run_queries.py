@@ -63,9 +63,7 @@ ACTIVE_JOBS = statement(
         "SELECT job_id FROM j WHERE job_id IS NOT NULL"
     )
 )
-_QUEUED = (
-    _SELECT.where(_IS_QUEUED).order_by(_r.priority.desc(), _r.queued_at, _r.id).limit(param("limit"))
-)
+_QUEUED = _SELECT.where(_IS_QUEUED).order_by(_r.priority.desc(), _r.queued_at, _r.id).limit(param("limit"))
 _AWAKE = (
     _SELECT.where(_IS_WAITING, _r.not_before <= param("now"), _IS_WANTED)
     .order_by(_r.priority.desc(), _r.queued_at, _r.id)
