@@ -124,7 +124,8 @@ class Receiver:
             binary=binary,
             size=len(request.body),
         )
-        call = call_of(hook, key, {"payload": payload, "headers": headers, "query": query}, now)
+        inputs = {"payload": payload, "headers": headers, "query": query}
+        call = call_of(hook, delivery, inputs)
         return Arrival(delivery, self.under_conditions(hook, call, now), since, hook.gather)
 
     def under_conditions(self, hook: Hook, call: Call, now: Micros) -> Call:
@@ -152,15 +153,15 @@ class Receiver:
         return Answer(200, {"ok": True})
 
 
-def call_of(hook: Hook, key: str, inputs: Mapping[str, Any], now: Micros) -> Call:
+def call_of(hook: Hook, delivery: Delivery, inputs: Mapping[str, Any]) -> Call:
     """The call for a run that a delivery makes."""
     return Call(
         job=hook.job,
         definition=hook.record.hash,
         trigger_id=hook.trigger.id,
-        due_at=now,
-        reason=Reason("webhook", f"called by the webhook {hook.name}"),
-        key=key,
+        due_at=delivery.received_at,
+        reason=Reason("webhook", f"called by the webhook {hook.name} (delivery {delivery.id})"),
+        key=delivery.key,
         inputs=inputs,
     )
 
@@ -184,10 +185,11 @@ def under_conditions(app: App, hook: Hook, call: Call, now: Micros) -> Call:
         )
         try:
             met = truth(evaluate(own, values))
-        except RotaError as error:
-            return replace(call, inputs={**call.inputs, "condition_error": str(error)})
+            why = "was false"
+        except RotaError as error:  # what others send may lack anything
+            met, why = False, f"could not be judged: {error}"
         if not met:
-            reason = Reason("condition", f"the webhook's `if: {own}` was false")
+            reason = Reason("condition", f"the webhook's `if: {own}` {why}")
             return replace(call, verdict=Outcome.SKIPPED, reason=reason)
     return app.store.read(lambda tx: screened(tx, call, timezone, now, workspace))
 

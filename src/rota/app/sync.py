@@ -280,7 +280,12 @@ def _when(trigger: Trigger) -> str:
     """A trigger as a list of jobs shows it."""
     if trigger.kind in TIME_TRIGGERS:
         return trigger.text
-    words = {"job": f"after {trigger.text}", "files": f"files {trigger.text}", "poll": f"poll {trigger.text}"}
+    words = {
+        "webhook": f"webhook {trigger.text}",
+        "job": f"after {trigger.text}",
+        "files": f"files {trigger.text}",
+        "poll": f"poll {trigger.text}",
+    }
     return words.get(trigger.kind, "@reboot" if trigger.kind == "reboot" else trigger.kind)
 
 

@@ -25,7 +25,10 @@ ENDED_WITHIN = 5.0  # of its lock given up
 
 @click.command("up")
 @click.option("--background", "-b", is_flag=True, help="Return once it runs.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port of the HTTP door.  [default: 8765]")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), envvar="ROTA_PORT",
+    help="Port of the HTTP door.  [default: 8765]",
+)  # fmt: skip
 @click.option("--host", metavar="ADDRESS", help="Address of the HTTP door.  [default: 127.0.0.1]")
 @click.option("--no-web", is_flag=True, help="Open no HTTP door.")
 def up_command(background: bool, port: int | None, host: str | None, no_web: bool) -> None:
@@ -53,6 +56,8 @@ def _serve(app: Any, overrides: dict[str, Any]) -> None:
         view = status(app)
         jobs = ", ".join(f"{count} {state}" for state, count in sorted(view.jobs.items())) or "no jobs yet"
         note(f"rota runs on {app.layout.root} ({view.timezone}): {jobs}. Ctrl-C ends it.")
+        if view.door is not None and view.door.state != "off":
+            note(f"web        {_door_words(view.door)}")
         for line in (*_next_lines(app, view), *_problem_lines(view)):
             note(line)
 
@@ -168,6 +173,8 @@ def status_command(as_json: bool) -> None:
             last = view.last_daemon
             seen = f"; the last one was seen {ago(last.stopped_at or last.seen_at, now)}" if last else ""
             click.echo(f"daemon     not running{seen}. hint: rota up")
+        if view.door is not None:
+            click.echo(f"web        {_door_words(view.door)}")
         jobs = ", ".join(f"{count} {paint(state)}" for state, count in sorted(view.jobs.items()))
         click.echo(f"jobs       {jobs or 'none yet'}")
         for run in view.active:
@@ -177,6 +184,12 @@ def status_command(as_json: bool) -> None:
             click.echo(f"{paint(f'{run.state.value:<10}')} {run.job_id}  {run.id}{why}")
         for line in (*_next_lines(app, view), *_problem_lines(view)):
             click.echo(line)
+
+
+def _door_words(door: Any) -> str:
+    if door.state == "off":
+        return "off"
+    return str(door.url) if door.state == "open" else f"closed: {door.error}. hint: {door.hint}"
 
 
 def _next_lines(app: Any, view: Any) -> Iterator[str]:
@@ -209,6 +222,7 @@ def _status_json(view: Any) -> dict[str, Any]:
         "name": view.name,
         "timezone": view.timezone,
         "daemon": view.daemon and {**view.daemon, "started_at": iso(view.daemon["started_at"])},
+        "web": view.door and {"state": view.door.state, "url": view.door.url, "error": view.door.error},
         "jobs": dict(view.jobs),
         "active": [
             {"id": r.id, "job": r.job_id, "state": r.state.value, "reason": r.reason.text}

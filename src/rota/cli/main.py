@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "tick": ("daemon", "One pass without a daemon: run what is due, then end.", "Runs"),
     "inbox": ("inbox", "List and answer what waits for a person or an agent.", "Runs"),
     "next": ("schedule", "Show when a schedule or a job fires next.", "Tools"),
+    "hook": ("hooks", "List, look at and try the webhooks that start jobs.", "Tools"),
     "simulate": ("simulate", "Show the coming load as a timeline.", "Tools"),
     "schema": ("check", "Print the JSON Schema of job files.", "Tools"),
     "secret": ("secrets", "Store the values that ${NAME} stands for.", "Tools"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl
 
 from rota.model.errors import RotaError
 
 FORM = "application/x-www-form-urlencoded"
+_LOOSE = frozenset({"", FORM, "text/plain", "application/octet-stream"})
 _MOST_FIELDS = 10_000
 _DEEPEST = 100
 
@@ -24,15 +26,14 @@ def payload_of(content_type: str, body: bytes) -> Any:
     if not body.strip():
         return None
     kind = content_type.partition(";")[0].strip().lower()
-    if kind == FORM:
-        return _form(body)
     if kind.endswith("json"):
         return _json(body)
-    if kind in {"", "text/plain", "application/octet-stream"} and body.lstrip()[:1] in {b"{", b"["}:
-        try:
+    # curl, for one, says of everything that it is a form.
+    if kind in _LOOSE and body.lstrip()[:1] in {b"{", b"["}:
+        with suppress(BadBodyError):
             return _json(body)
-        except BadBodyError:
-            return body.decode("utf-8", "replace")
+    if kind == FORM:
+        return _form(body)
     return body.decode("utf-8", "replace")
 
 
