@@ -38,7 +38,7 @@ def signed(options: Mapping[str, Any], secret: str, body: bytes, now: float) -> 
     elif rule.scheme == "standard" or (rule.scheme == "gitlab" and secret.startswith("whsec_")):
         content = f"{identity}.{stamp}.".encode() + body
         made = signature(standard_key(secret), content, encoding="base64")
-        headers |= {"webhook-id": identity, "webhook-timestamp": stamp, "webhook-signature": f"v1,{made}"}
+        headers = {"webhook-id": identity, "webhook-timestamp": stamp, "webhook-signature": f"v1,{made}"}
     elif rule.scheme in {"token", "gitlab"}:
         headers[rule.header] = key_of(secret).decode("latin-1")
     elif rule.scheme == "bearer":
