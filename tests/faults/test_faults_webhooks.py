@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import closing, suppress
 from queue import Empty, SimpleQueue
+from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
@@ -30,11 +31,10 @@ MB = 1_000_000
 def port() -> int:
     """A port that was free a moment ago; the same one after a restart."""
     with closing(socket.create_server(("127.0.0.1", 0))) as probe:
-        number = int(probe.getsockname()[1])
-    return number
+        return int(probe.getsockname()[1])
 
 
-def asked(rota: Rota, sql: str) -> list[tuple[str, ...]]:
+def asked(rota: Rota, sql: str) -> list[tuple[Any, ...]]:
     with closing(sqlite3.connect(rota.layout.state, timeout=60)) as db:
         return db.execute(sql).fetchall()
 
@@ -255,4 +255,4 @@ def test_what_is_under_way_is_answered_at_the_end(rota: Rota) -> None:
     thread.join(WITHIN)
     assert set(replies) == {202}
     ((stored,),) = asked(rota, "SELECT count(*) FROM deliveries")
-    assert int(stored) == len(replies)
+    assert stored == len(replies)

@@ -23,6 +23,8 @@ from rota.triggers.verify import Rule, rule_of
 # Seconds in which the same content without an id is the same delivery, for senders that try again.
 DEDUPE = 600.0
 _KEPT = 1024
+# Seconds for which what was found is not looked up again: whether the job is at rest is asked anew all the same.
+FRESH = 0.2
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class Hooks:
 
     app: App
     _known: dict[tuple[str, str], Hook] = field(default_factory=dict)
+    _recent: dict[str, tuple[float, Hook]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         now = self.app.clock.now()
@@ -103,7 +106,14 @@ class Hooks:
 
     def find(self, name: str) -> Hook | None:
         """The hook of that name; None when there is none."""
-        return self.app.store.read(lambda tx: self._find(tx, name))
+        until, hook = self._recent.get(name, (0.0, None))
+        now = self.app.clock.monotonic()
+        if hook is None or now > until:
+            hook = self.app.store.read(lambda tx: self._find(tx, name))
+            self._recent.pop(name, None)
+            if hook is not None:
+                self._recent[name] = (now + FRESH, hook)
+        return hook
 
     def _find(self, tx: Tx, name: str) -> Hook | None:
         records = jobs_of(tx, name)

@@ -58,6 +58,10 @@ class Dispatcher:
         self.accepting = True
         # Claimed by the scheduler's commit; between that and their start a pass of ours may look at them.
         self._about_to_start: set[str] = set()
+        # What the last pass learned of the jobs that can start no more, so that the next one need not read their queues.
+        self._full: dict[str, int] = {}
+        self._full_since: Micros = 0
+        self._limits: dict[str, int] = {}
         self.started = False  # whether the last pass had something to start
 
     async def run_once(self) -> Micros | None:
@@ -117,24 +121,37 @@ class Dispatcher:
         free = self._config().limits.runs - len(self._work.active)
         if free <= 0:
             return []
-        now, wanted = self._clock.now(), 2 * free + SPARE
-        full: frozenset[str] = frozenset()  # jobs that can start no more
+        # Where one job's queue was at the head, a few of it will do.
+        now, wanted = self._clock.now(), SPARE if self._full else 2 * free + SPARE
+        full = self._store.read(self._still_full)
+        # Thousands may wait for one job's turn: they are not read again and again for what stands behind them.
+        others = self._store.read(lambda tx: tx.runs.active_jobs()) - full if full else None
         seen: dict[str, Run] = {}
-        while True:
-            runs = self._store.read(partial(_claimable, now=now, limit=wanted, without=full))
+        chosen: list[Run] = []
+        while others is None or others:
+            runs = self._store.read(partial(_claimable, now=now, limit=wanted, jobs=others))
             everything = len(runs) < wanted
             if self._only is not None:
                 runs = [run for run in runs if run.id == self._only]
             seen |= {run.id: run for run in runs}
             chosen = self._store.read(partial(self._choose, runs=list(seen.values()), free=free))
             if everything or len(chosen) == free:
-                return chosen
-            # Thousands may wait for one job's turn: they are not read again for what stands behind them.
+                break
             taken = {run.id for run in chosen}
             full |= {run.job_id for run in runs if run.id not in taken}
-            if self._store.read(lambda tx: tx.runs.active_jobs()) <= full:
-                return chosen
+            others = self._store.read(lambda tx: tx.runs.active_jobs()) - full
             wanted *= 8
+        self._full = {job_id: self._limits[job_id] for job_id in full if job_id in self._limits}
+        self._full_since = self._full_since if full else now
+        return chosen
+
+    def _still_full(self, tx: Tx) -> frozenset[str]:
+        """Jobs that were at their limit at the last pass, and still are; now and then they are looked at anew."""
+        if not self._full or self._clock.now() - self._full_since > SECOND:
+            self._full, self._full_since = {}, self._clock.now()
+            return frozenset()
+        running, _ = tx.runs.active_counts()
+        return frozenset(job_id for job_id, limit in self._full.items() if running.get(job_id, 0) >= limit)
 
     def _choose(self, tx: Tx, runs: Sequence[Run], free: int) -> list[Run]:
         by_job, by_group = tx.runs.active_counts()
@@ -153,6 +170,7 @@ class Dispatcher:
                 group_limits[job.concurrency.group] = self._config().groups.get(
                     job.concurrency.group, job.concurrency.limit
                 )
+        self._limits = job_limits
         return choose(
             runs,
             free=free,
@@ -216,8 +234,8 @@ class Dispatcher:
             return None
 
 
-def _claimable(tx: Tx, now: Micros, limit: int, without: frozenset[str]) -> list[Run]:
-    return tx.runs.claimable(now, limit, without)
+def _claimable(tx: Tx, now: Micros, limit: int, jobs: frozenset[str] | None) -> list[Run]:
+    return tx.runs.claimable(now, limit, jobs)
 
 
 def _release(tx: Tx, run: Run, now: Micros, reason: Reason) -> None:

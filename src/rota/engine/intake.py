@@ -27,6 +27,8 @@ from rota.ports.store import Store, Tx
 
 # Deliveries to a commit, and bytes of bodies: bounds the wait of the first one.
 MOST, LARGEST = 128, 4_000_000
+# Batches under way: while one is written, the answers of the other are sent, and the next is gathered.
+WRITERS = 2
 # What waits for the disk at once; beyond that the sender is asked to come again.
 WAITING, WAITING_BYTES = 4000, 64_000_000
 
@@ -66,7 +68,7 @@ class Intake:
         self._on_runs = on_runs
         self._waiting: list[tuple[Arrival, asyncio.Future[Receipt]]] = []
         self._bytes = 0
-        self._writing: asyncio.Task[None] | None = None
+        self._writing: set[asyncio.Task[None]] = set()
 
     async def take(self, arrival: Arrival) -> Receipt:
         """Write it; return when it is on disk. Raises FullError, and StoreError when it cannot be written."""
@@ -76,31 +78,30 @@ class Intake:
         future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
         self._waiting.append((arrival, future))
         self._bytes += size
-        if self._writing is None:
-            self._writing = asyncio.create_task(self._write())
+        if len(self._writing) < WRITERS:
+            task = asyncio.create_task(self._write())
+            self._writing.add(task)
+            task.add_done_callback(self._writing.discard)
         return await future
 
     async def drain(self) -> None:
         """Wait for what is under way."""
-        if self._writing is not None:
-            await asyncio.wait({self._writing})
+        while self._writing:
+            await asyncio.wait(self._writing)
 
     async def _write(self) -> None:
-        try:
-            while self._waiting:
-                some = self._next()
-                try:
-                    receipts = await self._record([arrival for arrival, _ in some])
-                except Exception as error:  # noqa: BLE001 # each sender is told, and comes again
-                    for _, future in some:
-                        if not future.done():
-                            future.set_exception(error)
-                    continue
-                for (_, future), receipt in zip(some, receipts, strict=True):
+        while self._waiting:
+            some = self._next()
+            try:
+                receipts = await self._record([arrival for arrival, _ in some])
+            except Exception as error:  # noqa: BLE001 # each sender is told, and comes again
+                for _, future in some:
                     if not future.done():
-                        future.set_result(receipt)
-        finally:
-            self._writing = None
+                        future.set_exception(error)
+                continue
+            for (_, future), receipt in zip(some, receipts, strict=True):
+                if not future.done():
+                    future.set_result(receipt)
 
     def _next(self) -> list[tuple[Arrival, asyncio.Future[Receipt]]]:
         size = count = 0

@@ -175,8 +175,8 @@ class RunsTable(Protocol):
         """Number of *running* runs by job id, and by concurrency group."""
         ...
 
-    def claimable(self, now: Micros, limit: int, without: Collection[str] = ()) -> list[Run]:
-        """Queued runs, and waiting ones whose `not_before` has come, of other jobs; by priority (high first), then age."""
+    def claimable(self, now: Micros, limit: int, jobs: Collection[str] | None = None) -> list[Run]:
+        """Queued runs, and waiting ones whose `not_before` has come (of these jobs); by priority (high first), then age."""
         ...
 
     def next_wake(self) -> Micros | None:

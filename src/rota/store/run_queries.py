@@ -70,11 +70,11 @@ _AWAKE = (
     .limit(param("limit"))
 )
 _JOBS = func.json_each(param("jobs")).table_valued("value", name="jobs")
-_OF_OTHERS = _r.job_id.not_in(select(_JOBS.c.value))
+_OF_THESE = _r.job_id.in_(select(_JOBS.c.value))
 QUEUED = statement(lambda: _QUEUED)
 AWAKE = statement(lambda: _AWAKE)
-QUEUED_OF_OTHERS = statement(lambda: _QUEUED.where(_OF_OTHERS))
-AWAKE_OF_OTHERS = statement(lambda: _AWAKE.where(_OF_OTHERS))
+QUEUED_OF = statement(lambda: _QUEUED.where(_OF_THESE))
+AWAKE_OF = statement(lambda: _AWAKE.where(_OF_THESE))
 NEXT_WAKE = statement(
     lambda: (
         select(_r.not_before)

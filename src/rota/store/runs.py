@@ -90,12 +90,12 @@ class Runs:
         by_group = Counter(group for _, group in rows if group is not None)
         return by_job, by_group
 
-    def claimable(self, now: Micros, limit: int, without: Collection[str] = ()) -> list[Run]:
-        """Queued runs, and waiting ones whose `not_before` has come, of other jobs; by priority (high first), then age."""
-        if without:
-            jobs = list_to_json(sorted(without))
-            rows = self._session.all(q.QUEUED_OF_OTHERS, limit=limit, jobs=jobs)
-            rows += self._session.all(q.AWAKE_OF_OTHERS, now=now, limit=limit, jobs=jobs)
+    def claimable(self, now: Micros, limit: int, jobs: Collection[str] | None = None) -> list[Run]:
+        """Queued runs, and waiting ones whose `not_before` has come (of these jobs); by priority (high first), then age."""
+        if jobs is not None:
+            names = list_to_json(sorted(jobs))
+            rows = self._session.all(q.QUEUED_OF, limit=limit, jobs=names)
+            rows += self._session.all(q.AWAKE_OF, now=now, limit=limit, jobs=names)
         else:
             rows = self._session.all(q.QUEUED, limit=limit) + self._session.all(q.AWAKE, now=now, limit=limit)
         ready = sorted(_runs(rows), key=lambda run: (-run.priority, run.queued_at, run.id))

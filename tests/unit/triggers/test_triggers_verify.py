@@ -111,7 +111,7 @@ def test_what_the_libraries_of_the_providers_sign_is_taken() -> None:
 def test_what_we_sign_the_libraries_of_the_providers_take() -> None:
     now = datetime.now(UTC).timestamp()
     headers, body = signed({"verify": "stripe"}, "whsec_1", b'{"type": "ping"}', now)
-    event = stripe.Webhook.construct_event(body, headers["Stripe-Signature"], "whsec_1")  # type: ignore[no-untyped-call] # the library's own
+    event = stripe.Webhook.construct_event(body, headers["Stripe-Signature"], "whsec_1")
     assert event["type"] == "ping"
     headers, body = signed({"verify": "slack"}, "sekrit", b"{}", now)
     assert SignatureVerifier("sekrit").is_valid_request(body, headers)
