@@ -38,7 +38,7 @@ def put(world: World, *arrivals: Arrival) -> list[Receipt]:
 
 
 def test_a_delivery_has_its_run_and_its_row_in_the_ledger(world: World) -> None:
-    world.job("j", HOOK)
+    world.job(HOOK)
     (receipt,) = put(world, arrival(world, "k"))
     run = world.store.read(lambda tx: tx.runs.get(receipt.run_id or ""))
     assert run is not None
@@ -48,7 +48,7 @@ def test_a_delivery_has_its_run_and_its_row_in_the_ledger(world: World) -> None:
 
 
 def test_what_comes_again_has_the_first_ones_run(world: World) -> None:
-    world.job("j", HOOK)
+    world.job(HOOK)
     first, twin = put(world, arrival(world, "k"), arrival(world, "k"))
     (later,) = put(world, arrival(world, "k"))
     assert (first.again, twin.again, later.again) == (False, True, True)
@@ -57,7 +57,7 @@ def test_what_comes_again_has_the_first_ones_run(world: World) -> None:
 
 
 def test_the_same_content_under_another_id_is_the_same(world: World) -> None:
-    world.job("j", HOOK)
+    world.job(HOOK)
     first, twin = put(
         world, arrival(world, "k", digest="x", since=0), arrival(world, "other", digest="x", since=0)
     )
@@ -69,7 +69,7 @@ def test_the_same_content_under_another_id_is_the_same(world: World) -> None:
 
 
 def test_a_queue_of_deliveries_has_no_end(world: World) -> None:
-    world.job("j", HOOK)
+    world.job(HOOK)
     receipts = put(world, *(arrival(world, f"k{n}") for n in range(150)))
     receipts += put(world, *(arrival(world, f"l{n}") for n in range(150)))
     assert all(receipt.run_id for receipt in receipts)
@@ -77,7 +77,7 @@ def test_a_queue_of_deliveries_has_no_end(world: World) -> None:
 
 
 def test_a_job_at_rest_records_what_came(world: World) -> None:
-    world.job("j", HOOK)
+    world.job(HOOK)
     world.store.write_now(lambda tx: tx.jobs.pause("j", "x", world.clock.now()))
     (receipt,) = put(world, arrival(world, "k"))
     assert (receipt.run_id, receipt.reason.code) == (None, "paused")
@@ -85,7 +85,7 @@ def test_a_job_at_rest_records_what_came(world: World) -> None:
 
 
 def test_gathered_deliveries_start_one_run_when_it_is_quiet(world: World) -> None:
-    world.job("j", HOOK.replace("act: x", "act: '{{ payloads | length }}'"))
+    world.job(HOOK.replace("act: x", "act: '{{ payloads | length }}'"))
     ask = Gather(quiet=10 * SECOND, within=60 * SECOND, most=100)
     (first,) = put(world, arrival(world, "a", gather=ask))
     world.clock.advance(8)
@@ -109,7 +109,7 @@ def test_gathered_deliveries_start_one_run_when_it_is_quiet(world: World) -> Non
 
 
 def test_gathering_ends_with_enough_or_after_long_enough(world: World) -> None:
-    world.job("j", HOOK)
+    world.job(HOOK)
     few = Gather(quiet=None, within=60 * SECOND, most=2)
     one, two, three = (put(world, arrival(world, key, gather=few))[0].run_id for key in "abc")
     assert (one == two, two == three) == (True, False)
@@ -120,7 +120,7 @@ def test_gathering_ends_with_enough_or_after_long_enough(world: World) -> None:
 
 
 def test_a_cancelled_run_gathers_no_more(world: World) -> None:
-    world.job("j", HOOK)
+    world.job(HOOK)
     ask = Gather(quiet=10 * SECOND, within=60 * SECOND, most=100)
     (first,) = put(world, arrival(world, "a", gather=ask))
     world.store.write_now(lambda tx: tx.runs.request_cancel(first.run_id or "", Reason("cancelled", "x")))
@@ -129,7 +129,7 @@ def test_a_cancelled_run_gathers_no_more(world: World) -> None:
 
 
 def test_what_waits_for_the_disk_is_bounded(world: World) -> None:
-    world.job("j", HOOK)
+    world.job(HOOK)
     queued: list[None] = []
 
     async def flood() -> list[Receipt | BaseException]:
