@@ -21,7 +21,8 @@ ONE = Delivery(
 def stocked(store: Store) -> Store:
     """Two deliveries of a hook; the first is in the ledger."""
     row = Occurrence("j", "webhook", "k1", 100, 100, Outcome.RAN, Reason("webhook", "called"), "r1")
-    store.write_now(lambda tx: (tx.ledger.add(row), tx.deliveries.add([replace(ONE, run_id="r1"), _other()])))
+    store.write_now(lambda tx: tx.ledger.add(row))
+    store.write_now(lambda tx: tx.deliveries.add([replace(ONE, run_id="r1"), _other()]))
     return store
 
 
