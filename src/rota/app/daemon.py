@@ -18,6 +18,7 @@ import structlog
 from rota.app.control import DaemonInfo, hold_lock, nudges
 from rota.app.init import write_schemas
 from rota.app.logs import set_up_logging
+from rota.app.receiving import Gate
 from rota.app.sync import Report
 from rota.app.systemd import ServiceManager
 from rota.app.version import version
@@ -43,11 +44,11 @@ log = structlog.get_logger("rota.daemon")
 class Door(Protocol):
     """What takes requests from outside, and hands them to the app."""
 
-    async def open(self, engine: Engine) -> None:
+    async def open(self, gate: Gate) -> None:
         """Open it, if it is to be; where that does not work, `serve` tries again."""
         ...
 
-    async def serve(self, engine: Engine, stop: asyncio.Event) -> None:
+    async def serve(self, gate: Gate, stop: asyncio.Event) -> None:
         """Keep it open until `stop` is set; return when what was under way is answered."""
         ...
 
@@ -101,8 +102,9 @@ class Daemon:
     async def _live(self, engine: Engine, watcher: Watcher) -> None:
         works = [watcher.watch(self._stop), self._heartbeat(), self._report_to_manager(engine)]
         tasks = [asyncio.create_task(work) for work in works]
-        await self._open_door(engine)
-        door = asyncio.create_task(self._door.serve(engine, self._stop))
+        gate = Gate(self._app, engine)
+        await self._open_door(gate)
+        door = asyncio.create_task(self._door.serve(gate, self._stop))
         self._on_ready()
         self._manager.ready("serving")
         try:
@@ -113,9 +115,9 @@ class Daemon:
                 task.cancel()
             await asyncio.gather(*tasks, door, return_exceptions=True)
 
-    async def _open_door(self, engine: Engine) -> None:
+    async def _open_door(self, gate: Gate) -> None:
         try:
-            await self._door.open(engine)
+            await self._door.open(gate)
         except Exception:  # what fires by the clock does so all the same
             log.exception("door_failed")
 

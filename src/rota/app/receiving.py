@@ -7,12 +7,14 @@ import hashlib
 import secrets as random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from rota.app.hooks import Hook, Hooks, pending_name, secrets_of
 from rota.app.throttle import Throttle
 from rota.app.wiring import App
 from rota.engine.conditions import screened
+from rota.engine.core import Engine
 from rota.engine.environment import values_before_run, workspace_value
 from rota.engine.intake import Arrival, FullError, Intake, Receipt, new_delivery_id
 from rota.engine.queueing import Call, default_params
@@ -25,7 +27,7 @@ from rota.planning.gates import gate_of
 from rota.ports.logger import Logger
 from rota.ports.payloads import BadBodyError
 from rota.templates import evaluate, truth
-from rota.triggers.challenges import asked_by_body, asked_by_get, is_ping, notion_token
+from rota.triggers.challenges import asked_by_body, asked_by_get, asked_by_query, is_ping, notion_token
 from rota.triggers.masks import masked
 from rota.triggers.requests import Refused, Request
 from rota.triggers.verify import delivery_id, verify
@@ -66,9 +68,17 @@ class Receiver:
             return Answer(200, said)
         return Answer(405, {"error": "a hook takes POST"}, {"allow": "POST"})
 
-    async def receive(self, hook: Hook, request: Request) -> Answer:
-        """Verify and store it; the answer. Nothing is raised: what goes wrong is in the log, not in the answer."""
+    async def receive(
+        self, hook: Hook, headers: Mapping[str, str], query: Mapping[str, str], body: bytes, client: str
+    ) -> Answer:
+        """Verify and store a POST; the answer. Nothing is raised: what goes wrong is in the log, not in the answer.
+
+        `headers`: by lower-case name.
+        """
+        if (said := asked_by_query(query)) is not None:
+            return Answer(200, said)
         name = hook.name
+        request = Request(headers, query, body, self._app.clock.now() / SECOND, client)
         try:
             content = verify(hook.rule, secrets_of(self._app, hook), request)
         except Refused as refused:
@@ -151,6 +161,28 @@ class Receiver:
         self._app.secrets.set(pending_name(hook.name), token)
         log.warning("webhook_handshake", hook=hook.name, hint=f"see `rota hook list {hook.name}`")
         return Answer(200, {"ok": True})
+
+
+class Gate:
+    """What the daemon has for its door: who takes requests, and how the engine is."""
+
+    def __init__(self, app: App, engine: Engine) -> None:
+        self._app = app
+        self._engine = engine
+        self._intake = Intake(app.store, app.clock, engine.runs_queued)
+
+    @cached_property
+    def receiver(self) -> Receiver:
+        """Who takes what comes for the hooks."""
+        return Receiver(self._app, self._intake)
+
+    def stuck(self) -> list[str]:
+        """Loops of the engine that do not turn."""
+        return self._engine.pulse.overdue()
+
+    async def drain(self) -> None:
+        """Wait for what is being written."""
+        await self._intake.drain()
 
 
 def call_of(hook: Hook, delivery: Delivery, inputs: Mapping[str, Any]) -> Call:

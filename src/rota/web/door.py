@@ -16,10 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from rota.app.doorway import Doorway, note_doorway
-from rota.app.receiving import Receiver
+from rota.app.receiving import Gate
 from rota.app.wiring import App
-from rota.engine.core import Engine
-from rota.engine.intake import Intake
 from rota.model.config import WebConfig
 from rota.ports.logger import Logger
 from rota.web.hosts import is_loopback
@@ -44,7 +42,7 @@ class Door:
         self._factory: Callable[[], asyncio.Protocol] | None = None
         self._state: Any = None
         self._clients: Any = None
-        self._intake: Intake | None = None
+        self._gate: Gate | None = None
 
     @property
     def config(self) -> WebConfig:
@@ -55,11 +53,11 @@ class Door:
             config = replace(config, socket=None)
         return replace(config, **own)
 
-    async def open(self, engine: Engine) -> None:
+    async def open(self, gate: Gate) -> None:
         """Open it, if it is to be; where its place is taken, `serve` tries again."""
-        await self._keep(engine)
+        await self._keep(gate)
 
-    async def serve(self, engine: Engine, stop: asyncio.Event) -> None:
+    async def serve(self, gate: Gate, stop: asyncio.Event) -> None:
         """Keep it open until `stop` is set; then answer what is under way, and take nothing new."""
         try:
             while not stop.is_set():
@@ -67,7 +65,7 @@ class Door:
                     await asyncio.wait_for(stop.wait(), TICK)
                 if not stop.is_set():
                     self._tick()
-                    await self._keep(engine)
+                    await self._keep(gate)
         finally:
             await self._close()
 
@@ -79,7 +77,7 @@ class Door:
         self._clients.sweep(asyncio.get_running_loop().time())
         self._state.default_headers = [(b"date", formatdate(time.time(), usegmt=True).encode())]
 
-    async def _keep(self, engine: Engine) -> None:
+    async def _keep(self, gate: Gate) -> None:
         """Have it as the settings say."""
         config = self.config
         if self._server is not None and config == self._open_for:
@@ -105,7 +103,7 @@ class Door:
             await self._note(Doorway("closed", error=_why(config, error), hint=_hint(config, error)))
             return
         if self._factory is None:
-            self._make(engine)
+            self._make(gate)
         assert self._factory is not None  # noqa: S101 # made just now
         loop = asyncio.get_running_loop()
         if config.socket is None:
@@ -116,7 +114,7 @@ class Door:
         if config.socket is None and not is_loopback(config.host):
             log.warning("door_open_to_others", host=config.host, hint="put a reverse proxy with TLS in front")
 
-    def _make(self, engine: Engine) -> None:
+    def _make(self, gate: Gate) -> None:
         """What serves connections; imported with the first of them, since it takes its time."""
         import logging
 
@@ -126,9 +124,8 @@ class Door:
         from rota.web.protocol import BoundedProtocol, Bounds, Clients, config_for
 
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-        self._intake = Intake(self._app.store, self._app.clock, engine.runs_queued)
-        front = Front(self._app, Receiver(self._app, self._intake), lambda: self.config, engine.pulse.overdue)
-        config = config_for(front)
+        self._gate = gate
+        config = config_for(Front(gate, lambda: self.config))
         state = self._state = ServerState()
         clients = self._clients = Clients(Bounds(self.config.patience, self.config.connections))
         self._factory = lambda: BoundedProtocol(config, state, clients)
@@ -145,8 +142,8 @@ class Door:
         tasks = set(self._state.tasks)
         if tasks:
             await asyncio.wait(tasks, timeout=GRACE)
-        if self._intake is not None:
-            await self._intake.drain()
+        if self._gate is not None:
+            await self._gate.drain()
         for protocol in list(self._clients.protocols):
             protocol.transport.close()
         if self._open_for is not None and self._open_for.socket is not None:

@@ -10,12 +10,9 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from rota.app.receiving import Answer, Receiver
-from rota.app.wiring import App
+from rota.app.receiving import Answer, Gate
 from rota.model.config import WebConfig
 from rota.ports.logger import Logger
-from rota.triggers.challenges import asked_by_query
-from rota.triggers.requests import Request
 from rota.web.hosts import is_allowed
 
 Message = MutableMapping[str, Any]
@@ -31,19 +28,11 @@ log = Logger("rota.web")
 
 
 class Front:
-    """The ASGI application. `config`: the settings in force; `stuck`: loops of the engine that do not turn."""
+    """The ASGI application. `config`: the settings in force."""
 
-    def __init__(
-        self,
-        app: App,
-        receiver: Receiver,
-        config: Callable[[], WebConfig],
-        stuck: Callable[[], list[str]],
-    ) -> None:
-        self._app = app
-        self._receiver = receiver
+    def __init__(self, gate: Gate, config: Callable[[], WebConfig]) -> None:
+        self._gate = gate
         self._config = config
-        self._stuck = stuck
         self._reading = 0
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
@@ -68,31 +57,26 @@ class Front:
     def _health(self, method: str) -> Answer:
         if method not in {"GET", "HEAD"}:
             return Answer(405, {"error": "it takes GET"}, {"allow": "GET, HEAD"})
-        stuck = self._stuck()
+        stuck = self._gate.stuck()
         return Answer(503, {"status": "stuck", "loops": stuck}) if stuck else Answer(200, {"status": "ok"})
 
     async def _hook(
         self, method: str, name: str, scope: Mapping[str, Any], headers: Mapping[str, str], receive: Receive
     ) -> Answer:
-        hook = self._receiver.find(name)
+        hook = self._gate.receiver.find(name)
         if hook is None:
             return Answer(404, {"error": "no such hook"})
         query = _query(scope["query_string"])
         if method in {"GET", "HEAD"}:
-            return self._receiver.challenge(hook, query)
+            return self._gate.receiver.challenge(hook, query)
         if method != "POST":
             return Answer(405, {"error": "a hook takes POST"}, {"allow": "POST"})
-        if (said := asked_by_query(query)) is not None:
-            return Answer(200, said)
         if headers.get("content-encoding", "identity").lower() not in {"", "identity"}:
             return _closing(415, "a body has to come as it is, without Content-Encoding")
         body = await self._body(headers, receive)
         if isinstance(body, Answer):
             return body
-        now = self._app.clock.now() / 1_000_000
-        return await self._receiver.receive(
-            hook, Request(headers, query, body, now, self._client(scope, headers))
-        )
+        return await self._gate.receiver.receive(hook, headers, query, body, self._client(scope, headers))
 
     async def _body(self, headers: Mapping[str, str], receive: Receive) -> bytes | Answer:
         """The body, or what is wrong with it."""
