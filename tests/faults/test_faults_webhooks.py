@@ -84,6 +84,7 @@ class Flood:
 
 def test_a_flood_with_kill_9_in_the_middle_loses_and_doubles_nothing(rota: Rota, port: int) -> None:
     rota.env["ROTA_PORT"] = str(port)
+    rota.write(".rota/rota.yaml", "timezone: UTC\nlimits: {keep_runs: 1000000}\n")
     hook(rota, "flood", "run: 'true'\n")
     rota.up()
     url_of(rota)
