@@ -74,6 +74,8 @@ GOALS: dict[str, Goal] = {
     "spread_p99": _fixed(4, "ms"),
     "burst_started": _fixed(240, "ms"),
     "burst_finished": _fixed(400, "ms"),
+    "hook_posts": Goal("≥ 2,000 /s", lambda _: [2000.0]),
+    "hook_p99": _fixed(30, "ms"),
     "idle_cpu": _fixed(0.2, "%"),
     "idle_rss": _fixed(80, "MB"),
     **{f"many_{count}_ready": _fixed(1, "s") for count in ("10k", "100k", "1M")},

@@ -13,6 +13,7 @@ import psutil
 
 from bench import fill, notes
 from bench.figures import percentiles
+from bench.hooks import hooks
 from bench.workspace import NOOP, SECOND, SHELL, Bench, at_jobs, wait_until
 from rota.app.commands import pause_job, resume_job, run_job
 from rota.app.each import run_each
@@ -33,6 +34,8 @@ class Size:
     spread: int = 1_000
     spread_seconds: float = 60.0
     seconds: int = 30
+    posts: int = 20_000
+    post_seconds: float = 10.0
     idle: float = 30.0
     many_seconds: int = 15
     starts: int = 10
@@ -47,6 +50,8 @@ QUICK = Size(
     spread=333,
     spread_seconds=20.0,
     seconds=15,
+    posts=10_000,
+    post_seconds=5.0,
     idle=10.0,
     many_seconds=8,
     starts=5,
@@ -245,6 +250,7 @@ def scenarios(size: Size) -> Mapping[str, Callable[[Path], dict[str, float]]]:
         "second": partial(one_a_second, size.seconds),
         "spread": partial(spread, size.spread, size.spread_seconds),
         "burst": partial(burst, size.burst),
+        "hooks": partial(hooks, size.posts, size.post_seconds),
         "idle": partial(idle, size.idle),
         "start": partial(start, size.starts),
         "index_10k": partial(notes.index, "10k", size.notes, size.questions),

@@ -27,6 +27,7 @@ from rota.app.sync import sync
 from rota.app.wiring import build_engine
 from rota.engine.core import Engine
 from rota.engine.process_tree import become_subreaper
+from rota.model.delivery import Delivery
 from rota.model.instants import DAY, HOUR, MINUTE, Micros
 from rota.model.ledger import DaemonRecord
 from rota.model.run import StepRun, StepState
@@ -71,7 +72,8 @@ async def _days(opened: Opened, engine: Engine) -> None:
     cancel_run(app, run_job(app, "resting").id)
     pause_job(app, "resting", "holidays")
     clock.advance(HOUR / 1_000_000)
-    run_job(app, "plan")
+    planned = run_job(app, "plan")
+    app.store.write_now(partial(_came, run_id=planned.id, at=clock.now()))
     await _pass(engine)
     answer(app, "plan", "1. Rest", by="sam")
     await _pass(engine)
@@ -94,6 +96,16 @@ async def _end(opened: Opened, engine: Engine) -> None:
         await asyncio.sleep(0.05)
     clock.advance(60)
     run_job(app, "standup")
+
+
+def _came(tx: Tx, run_id: str, at: Micros) -> None:
+    headers = {"content-type": "application/json", "authorization": "***"}
+    body = '{"action": "opened"}'
+    one = Delivery(
+        "d250307-090000-0badc0de", "plan", "plan", "webhook", "72d3162e", "c0ffee", at, "127.0.0.1",
+        headers, {"source": "test"}, body, binary=False, size=len(body), run_id=run_id,
+    )  # fmt: skip
+    tx.deliveries.add([one])
 
 
 def _live(tx: Tx, life: DaemonRecord) -> None:

@@ -46,7 +46,13 @@ def commands(name: str) -> list[Command]:
 def environment(home: Path) -> dict[str, str]:
     """That of a person who has rota on PATH and nothing else set up."""
     env = {k: v for k, v in os.environ.items() if not k.startswith(("ROTA_", "COVERAGE_"))}
-    return {**env, "PATH": f"{BIN}{os.pathsep}{env['PATH']}", "HOME": str(home), "NO_COLOR": "1"}
+    return {
+        **env,
+        "PATH": f"{BIN}{os.pathsep}{env['PATH']}",
+        "HOME": str(home),
+        "NO_COLOR": "1",
+        "ROTA_PORT": "0",
+    }
 
 
 def run(page: str, folder: Path, patch: pytest.MonkeyPatch, *, check_output: bool = False) -> None:
@@ -114,7 +120,9 @@ def test_the_quick_start_makes_a_job_that_fires(tmp_path: Path, monkeypatch: pyt
     assert "ran: started when due" in ledger
 
 
-@pytest.mark.parametrize("page", ["docs/agents.md", "docs/migrating.md", "docs/search.md"])
+@pytest.mark.parametrize(
+    "page", ["docs/agents.md", "docs/migrating.md", "docs/search.md", "docs/webhooks.md"]
+)
 def test_the_commands_of_guides_work_in_a_workspace(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

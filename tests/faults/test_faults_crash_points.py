@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from tests.support.hooks import Sender, bearer, url_of
 from tests.support.invariants import WITNESS, Inspection
 from tests.support.load import EXPECTED, TWO_MINUTES_LATER, change_state, lay_out, settle, survivors
 from tests.support.rota import WITHIN, Rota, eventually
@@ -117,6 +120,19 @@ def a_slow_crowd(rota: Rota) -> None:
         time.sleep(2.0)
 
 
+def calls(rota: Rota) -> None:
+    """Somebody calls a hook; whether they hear of it is another matter."""
+    sender, header = Sender(url_of(rota)), bearer(rota, "called")
+    with suppress(OSError, http.client.HTTPException):
+        sender.post("called", b'{"n": 1}', header)
+
+
+def called(rota: Rota) -> str:
+    """The same, with a daemon that lives; the delivery's id."""
+    reply = Sender(url_of(rota)).post("called", b'{"n": 2}', bearer(rota, "called"))
+    return str(reply.json["delivery"])
+
+
 AN_HOUR = Way(before=an_hour_passes)
 WAYS = {
     "scheduler.rewound": Way(before=the_clock_was_ahead),
@@ -131,6 +147,9 @@ WAYS = {
     "retention.logs_gone": AN_HOUR,
     "retention.runs_gone": AN_HOUR,
     "retention.done": AN_HOUR,
+    "intake.before_write": Way(then=calls),
+    "intake.after_write": Way(then=calls),
+    "hooks.replayed": Way(command=lambda rota: ("hook", "replay", called(rota))),
     "commands.queued": Way(command=lambda _rota: ("run", "slow")),
     "commands.answered": Way(command=lambda rota: ("inbox", "answer", asked(rota), "well")),
 }
@@ -141,6 +160,7 @@ SEQUENCES = (
     ("executor.released", "outbox.returned", "outbox.not_sent", "notices.queued"),
     ("dispatcher.taken_back", "resume.answer_taken", "commands.queued", "commands.answered"),
     ("plain.begun", "plain.given_back"),
+    ("intake.before_write", "intake.after_write", "hooks.replayed"),
     ("scheduler.after_write", "scheduler.rewound", "scheduler.start_called"),
     ("executor.finished:12", "retention.logs_gone", "retention.runs_gone", "retention.done"),
     ("store.before_commit:9", "store.after_commit:16", "store.before_commit:40", "store.after_commit:70"),

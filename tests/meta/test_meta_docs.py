@@ -28,6 +28,8 @@ from rota.spec.lint import KNOWN_NAMES
 from rota.spec.models import keys_of
 from rota.spec.steps import COMMON_KEYS
 from rota.spec.triggers import READERS
+from rota.spec.web import WEB_KEYS
+from rota.spec.webhooks import SCHEMES, WEBHOOK_KEYS
 from rota.steps.registry import STEPS
 from rota.templates.filters import all_filters
 
@@ -139,6 +141,12 @@ def test_every_trigger_has_a_heading(kind: str) -> None:
     assert text.strip().startswith("Read, but") == (f"on.{kind}" in later.LATER)
 
 
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_way_to_verify_is_told_of(scheme: str) -> None:
+    text = section("docs/webhooks.md", "Who may call")
+    assert f"verify: {scheme}" in text or f"| `{scheme}` |" in text
+
+
 @pytest.mark.parametrize(
     ("name", "heading", "keys"),
     [
@@ -156,7 +164,9 @@ def test_every_trigger_has_a_heading(kind: str) -> None:
         ("docs/configuration.md", "Agent", AGENT_KEYS),
         ("docs/configuration.md", "Index", INDEX_KEYS),
         ("docs/schedules.md", "Names", [*NAMES, "@reboot", "manual"]),
-        ("docs/cli.md", "Environment variables", ["ROTA_WORKSPACE", "ROTA_DEBUG", "NO_COLOR"]),
+        ("docs/configuration.md", "Web", WEB_KEYS),
+        ("docs/webhooks.md", "Keys", WEBHOOK_KEYS),
+        ("docs/cli.md", "Environment variables", ["ROTA_WORKSPACE", "ROTA_PORT", "ROTA_DEBUG", "NO_COLOR"]),
     ],
 )
 def test_every_key_has_a_row(name: str, heading: str, keys: object) -> None:

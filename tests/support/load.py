@@ -81,6 +81,10 @@ BY_HAND = {
 }  # fmt: skip
 
 
+# What somebody outside starts.
+CALLED = "steps:\n" + step("one")
+
+
 def lay_out(rota: Rota, *, grace: str = "10s", keep: int = 100_000) -> None:
     """Write the jobs, quick ones and those for the hand."""
     rota.write(".rota/rota.yaml", SETTINGS.format(grace=grace, keep=keep))
@@ -89,6 +93,7 @@ def lay_out(rota: Rota, *, grace: str = "10s", keep: int = 100_000) -> None:
     rota.write("tell-slowly.sh", "until [ -e release ]; do sleep 0.1; done\n" + TELL)
     for job_id, text in {**QUICK, **BY_HAND}.items():
         rota.job(job_id, text)
+    rota.write(".rota/hooks/called.yaml", CALLED)
 
 
 def change_state(rota: Rota, sql: str, **values: object) -> None:

@@ -74,7 +74,7 @@ class Rota:
 
     def environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("ROTA_") and k != "NO_COLOR"}
-        return {**kept, "TZ": "UTC", **self.env}
+        return {**kept, "TZ": "UTC", "ROTA_PORT": "0", **self.env}
 
     def argv(self, *args: str) -> list[str]:
         return [sys.executable, "-m", "rota", "-w", str(self.root), *args]

@@ -46,6 +46,11 @@ def seen(tx: Tx) -> Seen:
         "daemons": _keyed(tx.daemons.recent(ALL), "id"),
         "cursors": {name: tx.cursors.get(name) for name in ("jobfiles", "settings", "feed")},
     }
+    hooks = [count.hook for count in tx.deliveries.counts()]
+    if hooks:  # states of before there was such a table say nothing of it
+        found["deliveries"] = _keyed(
+            (one for hook in hooks for one in tx.deliveries.of_hook(hook, ALL)), "id"
+        )
     plain: Seen = json.loads(json.dumps(found, sort_keys=True))
     return plain
 

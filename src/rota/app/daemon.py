@@ -11,6 +11,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Protocol
 
 import structlog
 
@@ -18,6 +19,7 @@ from rota.app.control import DaemonInfo, hold_lock, nudges
 from rota.app.freshness import Freshness
 from rota.app.init import write_schemas
 from rota.app.logs import set_up_logging
+from rota.app.receiving import Gate
 from rota.app.sync import Report
 from rota.app.systemd import ServiceManager
 from rota.app.version import version
@@ -33,19 +35,39 @@ from rota.ports.store import Tx
 HEARTBEAT = 60.0
 FIRST_SYNC = 5.0
 STATUS_EVERY = 10.0
+CLOSING = 6.0  # seconds that the door has to answer what is under way
 # Seconds that a busy thread keeps the interpreter from one that waits for it. The store's writer asks for it after
 # every statement: with Python's own 5 ms, a row took it 0.9 ms beside a busy loop, with this 0.05.
 SWITCH = 0.0005
 log = structlog.get_logger("rota.daemon")
 
 
+class Door(Protocol):
+    """What takes requests from outside, and hands them to the app."""
+
+    async def open(self, gate: Gate) -> None:
+        """Open it, if it is to be; where that does not work, `serve` tries again."""
+        ...
+
+    async def serve(self, gate: Gate, stop: asyncio.Event) -> None:
+        """Keep it open until `stop` is set; return when what was under way is answered."""
+        ...
+
+
 class Daemon:
     """One life of the daemon. `on_ready` is called when every loop runs; `on_report` after every sync."""
 
     def __init__(
-        self, app: App, *, on_ready: Callable[[], None], on_report: Callable[[Report], None], echo: bool
+        self,
+        app: App,
+        door: Door,
+        *,
+        on_ready: Callable[[], None],
+        on_report: Callable[[Report], None],
+        echo: bool,
     ) -> None:
         self._app = app
+        self._door = door
         self._on_ready = on_ready
         self._on_report = on_report
         self._echo = echo
@@ -87,14 +109,24 @@ class Daemon:
             self._report_to_manager(engine),
         ]
         tasks = [asyncio.create_task(work) for work in works]
+        gate = Gate(self._app, engine)
+        await self._open_door(gate)
+        door = asyncio.create_task(self._door.serve(gate, self._stop))
         self._on_ready()
         self._manager.ready("serving")
         try:
             await engine.serve(self._stop)
         finally:
-            for task in tasks:
+            await asyncio.wait({door}, timeout=CLOSING)
+            for task in (*tasks, door):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, door, return_exceptions=True)
+
+    async def _open_door(self, gate: Gate) -> None:
+        try:
+            await self._door.open(gate)
+        except Exception:  # what fires by the clock does so all the same
+            log.exception("door_failed")
 
     @contextlib.contextmanager
     def _signals(self, loop: asyncio.AbstractEventLoop, engine: Engine, watcher: Watcher) -> Iterator[None]:

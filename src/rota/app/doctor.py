@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from rota.app.control import running_daemon
+from rota.app.doctor_hooks import Finding, look_at_hooks
 from rota.app.places import misplaced
 from rota.app.queries import broken_files, list_jobs
 from rota.app.search import index_problem
@@ -22,18 +22,9 @@ LOW_SPACE = 200_000_000
 CUT_IS_NEWS: Micros = 7 * DAY
 
 
-@dataclass(frozen=True)
-class Finding:
-    """`level`: ok, warning or problem. `hint`: how to mend it."""
-
-    level: str
-    text: str
-    hint: str = ""
-
-
 def examine(app: App) -> list[Finding]:
     """Every finding, in the order in which a person would look."""
-    parts = (_folder, _settings, _state, _index, _jobs, _daemon, _messages)
+    parts = (_folder, _settings, _state, _index, _jobs, _daemon, look_at_hooks, _messages)
     return [finding for part in parts for finding in part(app)]
 
 

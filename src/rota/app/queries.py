@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rota.app.control import running_daemon
+from rota.app.doorway import Doorway, doorway
 from rota.app.wiring import App
 from rota.model.errors import NotFoundError
 from rota.model.instants import Micros
@@ -57,6 +58,7 @@ class StatusView:
     undelivered: list[Message] = field(default_factory=list)
     questions: list[Approval] = field(default_factory=list)
     settings_errors: tuple[str, ...] = ()
+    door: Doorway | None = None
 
 
 _EVER = 2**62  # after every instant
@@ -311,6 +313,7 @@ def status(app: App) -> StatusView:
         undelivered=[m for m in outbox if m.state.value in {"pending", "failed"} and m.error is not None],
         questions=questions,
         settings_errors=tuple(str(error) for error in app.settings.errors),
+        door=doorway(app),
     )
 
 

@@ -11,13 +11,14 @@ from functools import partial
 
 from rota.app.cancelling import end_cancelled
 from rota.app.chains import CIRCLE, note_strangers, without_circles, without_strangers
+from rota.app.hooks import make_tokens
 from rota.app.stamps import STAMPS, stamps_of
 from rota.app.triggers import put_job, remove_job
 from rota.app.wiring import App
 from rota.engine.boot import begin_list
 from rota.engine.chains import begin_index
 from rota.engine.environment import clean_environment
-from rota.model.errors import SpecError
+from rota.model.errors import RotaError, SpecError
 from rota.model.instants import Micros
 from rota.model.job import TIME_TRIGGERS, Job, Trigger
 from rota.model.ledger import BrokenFile, Event, JobRecord
@@ -86,7 +87,19 @@ def sync(app: App) -> Report:
     )
     app.store.write_now(partial(_write, change=change))
     end_cancelled(app)
+    _make_tokens(app, change)
     return Report(tuple(change.added), tuple(change.changed), tuple(change.removed), tuple(change.errors))
+
+
+def _make_tokens(app: App, change: _Change) -> None:
+    """What is never open has to be reachable: a hook without a secret of its own gets one of rota's."""
+    jobs = [parsed.job for item in change.reads for parsed in item.result.jobs if parsed.job.triggers]
+    try:
+        make_tokens(app, jobs)
+    except (OSError, RotaError) as error:  # the hook refuses everything until it has one
+        import structlog
+
+        structlog.get_logger("rota.sync").error("token_not_made", error=str(error))
 
 
 def parse_job_file(app: App, file: JobFile) -> FileResult:
@@ -272,7 +285,12 @@ def _when(trigger: Trigger) -> str:
     """A trigger as a list of jobs shows it."""
     if trigger.kind in TIME_TRIGGERS:
         return trigger.text
-    words = {"job": f"after {trigger.text}", "files": f"files {trigger.text}", "poll": f"poll {trigger.text}"}
+    words = {
+        "webhook": f"webhook {trigger.text}",
+        "job": f"after {trigger.text}",
+        "files": f"files {trigger.text}",
+        "poll": f"poll {trigger.text}",
+    }
     return words.get(trigger.kind, "@reboot" if trigger.kind == "reboot" else trigger.kind)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from rota.app.hookindex import names_before, names_of, note_hooks
 from rota.engine.boot import note_boot
 from rota.engine.chains import note_upstreams, upstreams_of
 from rota.engine.definitions import schedule_of
@@ -30,6 +31,7 @@ def put_job(tx: Tx, record: JobRecord, job: Job, now: Micros) -> None:
     tx.jobs.put(record)
     note_upstreams(tx, record.id, upstreams_of(was), upstreams(job), now)
     note_boot(tx, record, now)
+    note_hooks(tx, record.id, names_before(was), names_of(job), now)
     if not record.enabled:
         words = "the job was disabled before this run started"
         cancel_unstarted(tx, record.id, Reason("disabled", words))
@@ -59,6 +61,7 @@ def remove_job(tx: Tx, job_id: str, now: Micros) -> bool:
         return False
     note_upstreams(tx, job_id, upstreams_of(was), (), now)
     note_boot(tx, replace(was, removed_at=now), now)
+    note_hooks(tx, job_id, names_before(was), (), now)
     for trigger in triggers:
         words = "the job was removed before this was noticed"
         skip_ahead(tx, trigger, now, at_rest(was) or Reason("removed", words))

@@ -63,6 +63,9 @@ def triggers(
             )
         elif not called and trigger.kind == "job":
             yield _chain(tx, record, trigger)
+        elif not called and trigger.kind == "webhook":
+            words = f"It starts with a request to /hooks/{trigger.text}. Hint: rota hook logs {trigger.text}"
+            yield Reason("webhook", words)
         elif not called and trigger.kind == "reboot":
             words = "It starts when the daemon starts, which has not happened since the job was made."
             yield Reason("at_start", words)

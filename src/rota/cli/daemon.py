@@ -25,22 +25,33 @@ ENDED_WITHIN = 5.0  # of its lock given up
 
 @click.command("up")
 @click.option("--background", "-b", is_flag=True, help="Return once it runs.")
-def up_command(background: bool) -> None:
+@click.option(
+    "--port", type=click.IntRange(0, 65535), envvar="ROTA_PORT",
+    help="Port of the HTTP door.  [default: 8765]",
+)  # fmt: skip
+@click.option("--host", metavar="ADDRESS", help="Address of the HTTP door.  [default: 127.0.0.1]")
+@click.option("--no-web", is_flag=True, help="Open no HTTP door.")
+def up_command(background: bool, port: int | None, host: str | None, no_web: bool) -> None:
     """Run the daemon on this workspace, until Ctrl-C (or in the background, until `rota down`)."""
+    overrides = {"port": port, "host": host, "on": False if no_web else None}
     with workspace(fresh=False) as app:
         if background:
-            _start_in_background(app)
+            options = [
+                f"--{key}={value}" for key, value in (("port", port), ("host", host)) if value is not None
+            ]
+            _start_in_background(app, [*options, *(["--no-web"] if no_web else [])])
             return
-        _serve(app)
+        _serve(app, overrides)
 
 
-def _serve(app: Any) -> None:
+def _serve(app: Any, overrides: dict[str, Any]) -> None:
     import asyncio
 
     from rota.app.daemon import Daemon
     from rota.app.ready import make_ready
 
     make_ready(app.layout)
+    from rota.web.door import Door
 
     def ready() -> None:
         from rota.app.queries import status
@@ -48,6 +59,8 @@ def _serve(app: Any) -> None:
         view = status(app)
         jobs = ", ".join(f"{count} {state}" for state, count in sorted(view.jobs.items())) or "no jobs yet"
         note(f"rota runs on {app.layout.root} ({view.timezone}): {jobs}. Ctrl-C ends it.")
+        if view.door is not None and view.door.state != "off":
+            note(f"web        {_door_words(view.door)}")
         for line in (*_next_lines(app, view), *_problem_lines(view)):
             note(line)
 
@@ -62,11 +75,12 @@ def _serve(app: Any) -> None:
         for error in changes.errors:
             note(f"broken: {error}\nhint: {hint_of(error)}")
 
-    asyncio.run(Daemon(app, on_ready=ready, on_report=report, echo=sys.stderr.isatty()).run())
+    door = Door(app, overrides)
+    asyncio.run(Daemon(app, door, on_ready=ready, on_report=report, echo=sys.stderr.isatty()).run())
     note("rota has stopped.")
 
 
-def _start_in_background(app: Any) -> None:
+def _start_in_background(app: Any, options: list[str]) -> None:
     from rota.app.control import running_daemon
     from rota.model.errors import ConflictError, RotaError
 
@@ -80,7 +94,7 @@ def _start_in_background(app: Any) -> None:
     output = app.layout.logs / "daemon.out"
     with output.open("wb") as out:
         child = subprocess.Popen(
-            [sys.executable, "-m", "rota", "-w", str(app.layout.root), "up"],
+            [sys.executable, "-m", "rota", "-w", str(app.layout.root), "up", *options],
             stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
             cwd=app.layout.root,
         )  # fmt: skip
@@ -162,6 +176,8 @@ def status_command(as_json: bool) -> None:
             last = view.last_daemon
             seen = f"; the last one was seen {ago(last.stopped_at or last.seen_at, now)}" if last else ""
             click.echo(f"daemon     not running{seen}. hint: rota up")
+        if view.door is not None:
+            click.echo(f"web        {_door_words(view.door)}")
         jobs = ", ".join(f"{count} {paint(state)}" for state, count in sorted(view.jobs.items()))
         click.echo(f"jobs       {jobs or 'none yet'}")
         for run in view.active:
@@ -171,6 +187,12 @@ def status_command(as_json: bool) -> None:
             click.echo(f"{paint(f'{run.state.value:<10}')} {run.job_id}  {run.id}{why}")
         for line in (*_next_lines(app, view), *_problem_lines(view)):
             click.echo(line)
+
+
+def _door_words(door: Any) -> str:
+    if door.state == "off":
+        return "off"
+    return str(door.url) if door.state == "open" else f"closed: {door.error}. hint: {door.hint}"
 
 
 def _next_lines(app: Any, view: Any) -> Iterator[str]:
@@ -203,6 +225,7 @@ def _status_json(view: Any) -> dict[str, Any]:
         "name": view.name,
         "timezone": view.timezone,
         "daemon": view.daemon and {**view.daemon, "started_at": iso(view.daemon["started_at"])},
+        "web": view.door and {"state": view.door.state, "url": view.door.url, "error": view.door.error},
         "jobs": dict(view.jobs),
         "active": [
             {"id": r.id, "job": r.job_id, "state": r.state.value, "reason": r.reason.text}

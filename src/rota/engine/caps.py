@@ -89,6 +89,7 @@ class SizeCaps:
         await prune.runs(lambda tx: tx.runs.oldest(older_than, FOUND), fits)
         await prune.rows(lambda tx: tx.events.prune(older_than, BATCH), fits)
         await prune.rows(lambda tx: tx.outbox.prune(older_than, BATCH), fits)
+        await prune.rows(lambda tx: tx.deliveries.forget(older_than, BATCH), fits)
         for job_id in await asyncio.to_thread(
             self._store.read, lambda tx: tx.ledger.reaching_back(older_than)
         ):

@@ -104,6 +104,10 @@ class Engine:
         for wake in self._wakes.values():
             wake.set()
 
+    def runs_queued(self) -> None:
+        """Somebody in this process queued runs."""
+        self._wakes["dispatcher"].set()
+
     def _run_ended(self) -> None:
         self._wakes["dispatcher"].set()
         self._wakes["outbox"].set()

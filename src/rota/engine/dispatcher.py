@@ -13,6 +13,7 @@ import structlog
 from rota.engine.cancelling import Surroundings, end_unheld
 from rota.engine.definitions import Definitions
 from rota.engine.executor import Stop
+from rota.engine.gathering import gathered
 from rota.engine.ownership import LEASE
 from rota.engine.plain_recipes import Recipe
 from rota.engine.recovery import give_back
@@ -59,6 +60,10 @@ class Dispatcher:
         self.accepting = True
         # Claimed by the scheduler's commit; between that and their start a pass of ours may look at them.
         self._about_to_start: set[str] = set()
+        # What the last pass learned of the jobs that can start no more, so that the next one need not read their queues.
+        self._full: dict[str, int] = {}
+        self._full_since: Micros = 0
+        self._limits: dict[str, int] = {}
         self.started = False  # whether the last pass had something to start
 
     async def run_once(self) -> Micros | None:
@@ -123,17 +128,40 @@ class Dispatcher:
         if free <= 0:
             return []
         most = free + self._work.ahead
-        now, wanted = self._clock.now(), SPARE + (most if self._calls_alone else free)
-        while True:
-            runs = self._store.read(lambda tx: tx.runs.claimable(now, wanted))  # noqa: B023 # called at once
+        # Where one job's queue was at the head, a few of it will do.
+        now = self._clock.now()
+        wanted = SPARE if self._full else SPARE + (most if self._calls_alone else free)
+        full = self._store.read(self._still_full)
+        # Thousands may wait for one job's turn: they are not read again and again for what stands behind them.
+        others = self._store.read(lambda tx: tx.runs.active_jobs()) - full if full else None
+        seen: dict[str, Run] = {}
+        chosen: list[Run] = []
+        while others is None or others:
+            runs = self._store.read(partial(_claimable, now=now, limit=wanted, jobs=others))
             everything = len(runs) < wanted
             if self._only is not None:
                 runs = [run for run in runs if run.id == self._only]
-            chosen = self._within(self._store.read(partial(self._choose, runs=runs, free=most)), free)
-            self._calls_alone = bool(chosen) and len(chosen) >= free and self._is_call(chosen[-1])
+            seen |= {run.id: run for run in runs}
+            could = self._store.read(partial(self._choose, runs=list(seen.values()), free=most))
+            chosen = self._within(could, free)
             if everything or len(chosen) >= free:
-                return chosen
+                break
+            taken = {run.id for run in chosen}
+            full |= {run.job_id for run in runs if run.id not in taken}
+            others = self._store.read(lambda tx: tx.runs.active_jobs()) - full
             wanted *= 8
+        self._full = {job_id: self._limits[job_id] for job_id in full if job_id in self._limits}
+        self._full_since = self._full_since if full else now
+        self._calls_alone = bool(chosen) and len(chosen) >= free and self._is_call(chosen[-1])
+        return chosen
+
+    def _still_full(self, tx: Tx) -> frozenset[str]:
+        """Jobs that were at their limit at the last pass, and still are; now and then they are looked at anew."""
+        if not self._full or self._clock.now() - self._full_since > SECOND:
+            self._full, self._full_since = {}, self._clock.now()
+            return frozenset()
+        running, _ = tx.runs.active_counts()
+        return frozenset(job_id for job_id, limit in self._full.items() if running.get(job_id, 0) >= limit)
 
     def _within(self, runs: Sequence[Run], free: int) -> list[Run]:
         """Those that find a place, and calls to hosts beyond: they take none while they wait for their turn."""
@@ -165,6 +193,7 @@ class Dispatcher:
                 group_limits[job.concurrency.group] = self._config().groups.get(
                     job.concurrency.group, job.concurrency.limit
                 )
+        self._limits = job_limits
         return choose(
             runs,
             free=free,
@@ -205,6 +234,7 @@ class Dispatcher:
     def _claim(self, tx: Tx, runs: Sequence[Run], now: Micros) -> Claimed:
         """Claim them, unless another process has filled the places since the choice."""
         runs = self._choose(tx, [run for run in runs if not called_off(tx, run)], len(runs))
+        runs = [gathered(tx, run) for run in runs]
         until = now + LEASE
         recipes = {run.id: recipe for run in runs if (recipe := self._recipe(run)) is not None}
         begun = [run for run in runs if run.id in recipes]
@@ -225,3 +255,7 @@ class Dispatcher:
         except Exception:  # the executor ends it with the reason
             log.exception("definition_failed", run=run.id, job=run.job_id)
             return None
+
+
+def _claimable(tx: Tx, now: Micros, limit: int, jobs: frozenset[str] | None) -> list[Run]:
+    return tx.runs.claimable(now, limit, jobs)

@@ -114,6 +114,7 @@ def values_before_run(
         "occurrence": {"key": key, "due_at": due},
         "params": inputs.get("params", {}),
         "payload": inputs.get("payload", {}),
+        "payloads": inputs.get("payloads", [inputs["payload"]] if "payload" in inputs else []),
         "headers": inputs.get("headers", {}),
         "query": inputs.get("query", {}),
         "workspace": workspace,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rota.model.ids import run_id as new_run_id
@@ -102,6 +102,21 @@ def queue_all(tx: Tx, calls: Sequence[Call], now: Micros) -> list[Run]:
         if run_or_none is not None:
             runs.append(run_or_none)
     return runs
+
+
+def queue_freely(tx: Tx, calls: Sequence[Call], now: Micros) -> list[Run]:
+    """Write the occurrences and runs of calls that no other run is in the way of, and that are not in the ledger yet."""
+    runs = [_run(call, now) for call in calls]
+    return tx.bulk.queue([
+        (_occurrence(call, now, call.key or run.id, (call.verdict, call.reason), run), run)
+        for call, run in zip(calls, runs, strict=True)
+    ])  # fmt: skip
+
+
+def join(tx: Tx, call: Call, run_id: str, now: Micros) -> None:
+    """Write the occurrence of a call that a run which has not started yet is for, too."""
+    occurrence = _occurrence(call, now, call.key or run_id, (call.verdict, call.reason), None)
+    tx.ledger.add(replace(occurrence, run_id=run_id))
 
 
 def _occurrence(

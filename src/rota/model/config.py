@@ -58,6 +58,26 @@ class IndexConfig:
 
 
 @dataclass(frozen=True)
+class WebConfig:
+    """The HTTP door. `socket`: a Unix socket instead of host and port, relative to the workspace.
+
+    `hosts`: names that requests may be for besides this machine's (`*`: any). `body`: bytes of a request's body;
+    `patience`: seconds that a client has for its headers, and again for its body. `connections`: at once.
+    `forwarded`: a reverse proxy in front says who the client is.
+    """
+
+    on: bool = True
+    host: str = "127.0.0.1"
+    port: int = 8765
+    socket: str | None = None
+    hosts: tuple[str, ...] = ()
+    body: int = 1_048_576
+    patience: float = 10.0
+    connections: int = 500
+    forwarded: bool = False
+
+
+@dataclass(frozen=True)
 class WorkspaceConfig:
     """Everything of rota.yaml. `env_allow`: names (or `PREFIX_*`) passed on besides ENV_ALLOWED and LC_*.
 
@@ -77,5 +97,6 @@ class WorkspaceConfig:
     sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     agent: AgentConfig = AgentConfig()
     index: IndexConfig = IndexConfig()
+    web: WebConfig = WebConfig()
     shutdown_grace: float = 10.0
     max_failures: int = 0

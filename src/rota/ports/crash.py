@@ -42,6 +42,9 @@ CRASH_POINTS = (
     "retention.done",
     "commands.queued",
     "commands.answered",
+    "intake.before_write",
+    "intake.after_write",
+    "hooks.replayed",
     "store.before_commit",
     "store.after_commit",
 )

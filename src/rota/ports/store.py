@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from rota.ports.bulk import BulkTable
+from rota.ports.deliveries import DeliveriesTable
 from rota.ports.tables import (
     ApprovalsTable,
     CursorsTable,
@@ -72,6 +73,11 @@ class Tx(Protocol):
     @property
     def cursors(self) -> CursorsTable:
         """Places in sources."""
+        ...
+
+    @property
+    def deliveries(self) -> DeliveriesTable:
+        """What came in by webhooks."""
         ...
 
     @property

@@ -179,12 +179,16 @@ class RunsTable(Protocol):
         """Queued, running and waiting runs of a job, oldest first."""
         ...
 
+    def active_jobs(self) -> frozenset[str]:
+        """Ids of the jobs that have active runs; its cost is that of the jobs, not of the runs."""
+        ...
+
     def active_counts(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
         """Number of *running* runs by job id, and by concurrency group."""
         ...
 
-    def claimable(self, now: Micros, limit: int) -> list[Run]:
-        """Queued runs, and waiting ones whose `not_before` has come; by priority (high first), then age."""
+    def claimable(self, now: Micros, limit: int, jobs: Collection[str] | None = None) -> list[Run]:
+        """Queued runs, and waiting ones whose `not_before` has come (of these jobs); by priority (high first), then age."""
         ...
 
     def next_wake(self) -> Micros | None:

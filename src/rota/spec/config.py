@@ -16,11 +16,12 @@ from rota.spec.notify import read_notify
 from rota.spec.reader import read
 from rota.spec.report import Fields, Place
 from rota.spec.steps import check_runner
+from rota.spec.web import read_web
 from rota.spec.words import guess
 
 CONFIG_KEYS = (
     *("name", "timezone", "limits", "groups", "scripts", "env_allow", "env"),
-    *("channels", "notify", "sources", "agent", "index", "shutdown_grace", "max_failures"),
+    *("channels", "notify", "sources", "agent", "index", "web", "shutdown_grace", "max_failures"),
 )
 AGENT_KEYS = ("runner", "command", "model")
 INDEX_KEYS = ("include", "exclude", "max_file", "watch", "embeddings")
@@ -76,6 +77,7 @@ def _config(fields: Fields, catalog: Catalog) -> WorkspaceConfig:
         sources=sources,
         agent=fields.read("agent", lambda value, at: _agent(value, at, catalog), default.agent),
         index=fields.read("index", _index, default.index),
+        web=fields.read("web", read_web, default.web),
         shutdown_grace=fields.read("shutdown_grace", values.duration_or_none, default.shutdown_grace),
         max_failures=fields.read("max_failures", values.whole(0), default.max_failures),
     )

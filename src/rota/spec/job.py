@@ -71,9 +71,11 @@ def read_job(data: Mapping[str, Any], place: Place, setting: Setting, origin: Or
     timezone = fields.maybe("timezone", values.timezone)
     setting = replace(setting, timezone=timezone or setting.timezone)
     placed, job = _policies(fields, setting, identity, name or identity)
-    job = replace(job, timezone=timezone, triggers=triggers.read_triggers(fields, setting))
-    if origin.hook and all(trigger.kind != "webhook" for trigger in job.triggers):
-        job = replace(job, triggers=(*job.triggers, triggers.hook(origin.name or identity, place)))
+    where = (origin.name if origin.hook else None) or identity
+    found = triggers.with_hooks(triggers.read_triggers(fields, setting), where, place, hook=origin.hook)
+    job = replace(job, timezone=timezone, triggers=found)
+    if data.get("overlap") is None and any(trigger.kind == "webhook" for trigger in found):
+        job = replace(job, overlap=Overlap.QUEUE)  # a delivery is work: to skip one would be to lose it
     proof = fields.take("success_if")
     output = fields.maybe("output", lambda said, at: steps.output(said, at, setting))
     if placed is None:

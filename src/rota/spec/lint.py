@@ -19,7 +19,7 @@ from rota.templates import problems, shell_problems, warn_nested
 KNOWN_NAMES = frozenset(
     {
         *("job", "run", "now", "today", "timezone", "occurrence", "previous", "workspace"),
-        *("params", "payload", "headers", "query", "steps"),
+        *("params", "payload", "payloads", "headers", "query", "steps"),
     }
 )
 # A job's `if:` is judged before there is a run.
@@ -37,6 +37,10 @@ def check(job: Job, placed: list[PlacedStep], place: Place) -> None:
         _step(item, names, before[item.step.id])
     if job.condition is not None:
         _say(problems(job.condition, BEFORE_THE_RUN, (), expression=True)[:1], (place / "if").error)
+    for trigger in job.triggers:
+        if trigger.kind == "webhook" and "if" in trigger.options:
+            found = problems(trigger.options["if"], BEFORE_THE_RUN, (), expression=True)[:1]
+            _say([f"trigger `{trigger.id}`, `if`: {line}" for line in found], place.error)
     for name, text in job.env.items():
         _say(problems(text, KNOWN_NAMES, names), (place / "env" / name).error)
     for index, notify in enumerate(job.notify):

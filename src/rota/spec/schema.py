@@ -16,6 +16,7 @@ from rota.spec.catalog import Catalog
 from rota.spec.config import SIZES
 from rota.spec.schema_kinds import TEMPLATE, Schema, closed, properties, required
 from rota.spec.schema_parts import BOOLEAN, FILLED, SCALAR, TEXT, about, count, mapping, one_or_many, ref
+from rota.spec.schema_webhooks import web
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -78,6 +79,7 @@ def config_schema(catalog: Catalog) -> dict[str, Any]:
         "sources": about(_named(catalog.sources, "source", defs), "Settings of what is pulled, by name."),
         "agent": about(parts.empty_too(mapping(agent)), "Who works on prompts."),
         "index": about(parts.empty_too(mapping(index)), "What `rota search` finds."),
+        "web": about(web(), "The HTTP door: /health and /hooks/NAME."),
         "shutdown_grace": ref("durationOrNone", "How long runs may go on when the daemon stops."),
         "max_failures": count(0, "Failed runs in a row after which a job is paused; 0: never."),
     }

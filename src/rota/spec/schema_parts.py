@@ -128,6 +128,8 @@ def _param() -> Schema:
 
 
 def _trigger(catalog: Catalog) -> Schema:
+    from rota.spec.schema_webhooks import webhook, webhook_fields  # it is made of these parts itself
+
     flag: Schema = {"enum": [True, None]}
     anchor: Schema = {"type": "string", "description": "From where it counts: a date and time."}
     kinds: dict[str, tuple[Schema, Schema]] = {
@@ -141,7 +143,7 @@ def _trigger(catalog: Catalog) -> Schema:
             about(FILLED, "The id of the job after which this one runs."),
             {"when": {"enum": list(triggers.AFTER), "description": "How that job has to end."}},
         ),
-        "webhook": (about({"type": ["string", "boolean", "object", "null"]}, "The path of its URL."), {}),
+        "webhook": (about(webhook(), "A request to /hooks/NAME."), webhook_fields()),
         "files": (about(one_or_many(FILLED), "Files that are watched, as patterns."), {}),
         "poll": (about(FILLED, f"A source that is looked at: {', '.join(catalog.sources)}."), {}),
     }
@@ -153,7 +155,7 @@ def _trigger(catalog: Catalog) -> Schema:
     ]
     for kind, (value, more) in kinds.items():
         fields = {kind: value, "id": about(FILLED, "Its name in the ledger; its kind unless said."), **more}
-        is_free = kind in {"webhook", "files", "poll"}
+        is_free = kind in {"files", "poll"}
         variants.append(
             {"type": "object", "properties": fields, "required": [kind]}
             | ({} if is_free else {"additionalProperties": False})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from rota.spec import values
 from rota.spec.catalog import Setting
 from rota.spec.later import warn_if_later
 from rota.spec.report import Fields, Place
+from rota.spec.webhooks import DEFAULT, named, read_webhook
 from rota.spec.words import did_you_mean, guess, listing
 
 AFTER = ("succeeded", "failed", "finished")
@@ -200,12 +201,8 @@ def _job(item: _Item) -> list[_Draft]:
 
 
 def _webhook(item: _Item) -> list[_Draft]:
-    if isinstance(item.value, Mapping):
-        return _free("webhook", "", item, dict(item.value))
-    if item.value is None or item.value is True:
-        return _free("webhook", "", item)
-    path = values.text(item.value, item.place)
-    return [] if path is None else _free("webhook", path, item)
+    found = read_webhook(item.value, item.place, item.fields)
+    return [] if found is None else [_Draft("webhook", item.place, found[0], options=found[1])]
 
 
 def _files(item: _Item) -> list[_Draft]:
@@ -243,7 +240,7 @@ READERS: Mapping[str, Callable[[_Item], list[_Draft]]] = {
     "files": _files,
     "poll": _poll,
 }
-_FREE = frozenset({"webhook", "files", "poll"})
+_FREE = frozenset({"files", "poll"})
 
 
 def _trigger_id(value: Any, place: Place) -> str | None:
@@ -266,7 +263,11 @@ def _anchor(value: Any, place: Place) -> str | None:
     return str(value)
 
 
-def hook(name: str, place: Place) -> Trigger:
-    """The trigger that every file in the hooks folder has: a URL by its name."""
-    warn_if_later(place, "on.webhook")
-    return Trigger("webhook", "webhook", name)
+def with_hooks(found: tuple[Trigger, ...], where: str, place: Place, *, hook: bool) -> tuple[Trigger, ...]:
+    """The triggers, webhooks with the names in their URLs: `where` unless said. Every `hook` file has one."""
+    if hook and all(trigger.kind != "webhook" for trigger in found):
+        found = (*found, Trigger("webhook", "webhook", options={"verify": DEFAULT}))
+    return tuple(
+        replace(trigger, text=named(trigger.text, where, place)) if trigger.kind == "webhook" else trigger
+        for trigger in found
+    )

@@ -15,6 +15,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    text,
     update,
 )
 
@@ -52,16 +53,28 @@ GET = statement(lambda: _SELECT.where(_OF_ID))
 STATE = statement(lambda: select(_r.state).where(here(runs), _OF_ID))
 # Not ordered or grouped here: SQLite would walk all of a bigger index to spare itself the sorting.
 ACTIVE = statement(lambda: _SELECT.where(_OF_JOB, _IS_ACTIVE))
-QUEUED = statement(
-    lambda: _SELECT.where(_IS_QUEUED).order_by(_r.priority.desc(), _r.queued_at, _r.id).limit(param("limit"))
-)
-AWAKE = statement(
-    lambda: (
-        _SELECT.where(_IS_WAITING, _r.not_before <= param("now"), _IS_WANTED)
-        .order_by(_r.priority.desc(), _r.queued_at, _r.id)
-        .limit(param("limit"))
+# From one job to the next in the index, over all the runs between them.
+ACTIVE_JOBS = statement(
+    lambda: text(
+        "WITH RECURSIVE j (job_id) AS (SELECT min(job_id) FROM runs WHERE workspace_id = :workspace_id "
+        "AND state IN ('queued', 'running', 'waiting') UNION ALL SELECT (SELECT min(r.job_id) FROM runs r "
+        "WHERE r.workspace_id = :workspace_id AND r.state IN ('queued', 'running', 'waiting') "
+        "AND r.job_id > j.job_id) FROM j WHERE j.job_id IS NOT NULL) "
+        "SELECT job_id FROM j WHERE job_id IS NOT NULL"
     )
 )
+_QUEUED = _SELECT.where(_IS_QUEUED).order_by(_r.priority.desc(), _r.queued_at, _r.id).limit(param("limit"))
+_AWAKE = (
+    _SELECT.where(_IS_WAITING, _r.not_before <= param("now"), _IS_WANTED)
+    .order_by(_r.priority.desc(), _r.queued_at, _r.id)
+    .limit(param("limit"))
+)
+_JOBS = func.json_each(param("jobs")).table_valued("value", name="jobs")
+_OF_THESE = _r.job_id.in_(select(_JOBS.c.value))
+QUEUED = statement(lambda: _QUEUED)
+AWAKE = statement(lambda: _AWAKE)
+QUEUED_OF = statement(lambda: _QUEUED.where(_OF_THESE))
+AWAKE_OF = statement(lambda: _AWAKE.where(_OF_THESE))
 NEXT_WAKE = statement(
     lambda: (
         select(_r.not_before)

@@ -7,7 +7,7 @@ Whoever executes a run holds its token. Each change by the holder names the toke
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rota.model.errors import ConflictError, LostClaimError
@@ -79,6 +79,10 @@ class Runs:
         """Queued, running and waiting runs of a job, oldest first."""
         return _oldest_first(self._session.all(q.ACTIVE, job_id=job_id))
 
+    def active_jobs(self) -> frozenset[str]:
+        """Ids of the jobs that have active runs."""
+        return frozenset(job_id for (job_id,) in self._session.all(q.ACTIVE_JOBS))
+
     def active_counts(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
         """Number of *running* runs by job id, and by concurrency group."""
         rows = self._session.all(q.RUNNING_GROUPS)
@@ -86,9 +90,14 @@ class Runs:
         by_group = Counter(group for _, group in rows if group is not None)
         return by_job, by_group
 
-    def claimable(self, now: Micros, limit: int) -> list[Run]:
-        """Queued runs, and waiting ones whose `not_before` has come; by priority (high first), then age."""
-        rows = self._session.all(q.QUEUED, limit=limit) + self._session.all(q.AWAKE, now=now, limit=limit)
+    def claimable(self, now: Micros, limit: int, jobs: Collection[str] | None = None) -> list[Run]:
+        """Queued runs, and waiting ones whose `not_before` has come (of these jobs); by priority (high first), then age."""
+        if jobs is not None:
+            names = list_to_json(sorted(jobs))
+            rows = self._session.all(q.QUEUED_OF, limit=limit, jobs=names)
+            rows += self._session.all(q.AWAKE_OF, now=now, limit=limit, jobs=names)
+        else:
+            rows = self._session.all(q.QUEUED, limit=limit) + self._session.all(q.AWAKE, now=now, limit=limit)
         ready = sorted(_runs(rows), key=lambda run: (-run.priority, run.queued_at, run.id))
         return ready[:limit]
 

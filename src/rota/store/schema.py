@@ -210,6 +210,34 @@ attempts = _table(
     _refers("run_id", "runs", "id", cascade=True),
 )
 
+# What came in by webhooks. `forgotten`: its content was deleted for its age; that it came is known for longer.
+deliveries = _table(
+    "deliveries",
+    _text("id", key=True),
+    _text("hook"),
+    _text("job_id"),
+    _text("trigger_id"),
+    _text("key"),
+    _text("digest"),
+    _text("client"),
+    _text("headers"),
+    _text("query"),
+    _text("body"),
+    _integer("is_binary"),
+    _integer("size"),
+    _integer("received_at"),
+    _integer("forgotten"),
+    _text("run_id", optional=True),  # outlives its run, so no foreign key
+    _refers("job_id", "jobs", "id"),
+)
+_d = deliveries.c
+Index("deliveries_by_key", _d.workspace_id, _d.job_id, _d.trigger_id, _d.key, unique=True)
+Index("deliveries_by_digest", _d.workspace_id, _d.hook, _d.digest)
+Index("deliveries_by_hook", _d.workspace_id, _d.hook, _d.received_at)
+Index("deliveries_by_time", _d.workspace_id, _d.received_at)
+_partial("deliveries_of_run", _d.workspace_id, _d.run_id, where=_d.run_id.is_not(None))
+_partial("deliveries_kept", _d.workspace_id, _d.received_at, where=_d.forgotten == 0)
+
 approvals = _table(
     "approvals",
     _text("run_id", key=True),

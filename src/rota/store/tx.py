@@ -9,6 +9,7 @@ from rota.store.approvals import Approvals
 from rota.store.bulk import Bulk
 from rota.store.cursors import Cursors
 from rota.store.daemons import Daemons
+from rota.store.deliveries import Deliveries
 from rota.store.events import Events
 from rota.store.jobs import Jobs
 from rota.store.ledger import Ledger
@@ -33,4 +34,5 @@ class SqlTx:
         self.events = Events(session)
         self.daemons = Daemons(session)
         self.cursors = Cursors(session)
+        self.deliveries = Deliveries(session)
         self.bulk = Bulk(session)

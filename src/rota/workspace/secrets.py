@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets as random
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -53,6 +54,15 @@ class Secrets:
                 f"`{name}` cannot name a secret", hint="use letters, digits and _, as in SLACK_TOKEN"
             )
         self._save({**self.known(), name: value})
+
+    def make(self, name: str) -> str:
+        """The secret of that name; a random one is stored where there is none."""
+        self._stamp = None  # another process may just have made it
+        found = self.get(name)
+        if found is None:
+            found = random.token_urlsafe(32)
+            self.set(name, found)
+        return found
 
     def remove(self, name: str) -> bool:
         """Forget one; False when there is none of that name."""

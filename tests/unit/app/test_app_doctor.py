@@ -5,7 +5,8 @@ from __future__ import annotations
 from tests.support.opened import Opened
 
 from rota.app.commands import pause_job
-from rota.app.doctor import Finding, examine
+from rota.app.doctor import examine
+from rota.app.doctor_hooks import Finding
 from rota.app.settings import settings_in_force
 from rota.model.message import Message
 

@@ -70,10 +70,10 @@ def test_product_files_load_as_they_are(parse: Parse, product_job: str, product_
     assert job.job.notify[0].condition == "new_recordings > 0"
     assert job.warnings == ()
     (hook,) = parse(product_hook, ".personal/hooks/meeting-ended.yaml").jobs
-    assert hook.job.triggers == (Trigger("webhook", "webhook", "meeting-ended"),)
-    assert hook.warnings == (
-        "line 1: the `webhook` trigger is read, but this version does not listen for it yet",
+    assert hook.job.triggers == (
+        Trigger("webhook", "webhook", "meeting-ended", options={"verify": "bearer"}),
     )
+    assert (hook.job.overlap, hook.warnings) == ("queue", ())
 
 
 def test_a_list_of_jobs_has_ids_from_names(parse: Parse) -> None:

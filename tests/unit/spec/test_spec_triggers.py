@@ -75,21 +75,18 @@ def test_after_another_job(job_of: Good) -> None:
 def test_triggers_of_later_versions_keep_their_options(parse: Parse) -> None:
     text = """\
 on:
-  - {webhook: github, secret: "${SECRET}"}
   - {files: [inbox/*.md, notes/*.md], settle: 2s}
   - {poll: calendar, every: 5m}
 run: x
 """
     (parsed,) = parse(text).jobs
     assert [(found.kind, found.text, found.options) for found in parsed.job.triggers] == [
-        ("webhook", "github", {"secret": "${SECRET}"}),
         ("files", "inbox/*.md", {"patterns": ["inbox/*.md", "notes/*.md"], "settle": "2s"}),
         ("poll", "calendar", {"every": "5m"}),
     ]
     assert [warning.split(",")[0] for warning in parsed.warnings] == [
-        "line 2: the `webhook` trigger is read",
-        "line 3: the `files` trigger is read",
-        "line 4: the `poll` trigger is read",
+        "line 2: the `files` trigger is read",
+        "line 3: the `poll` trigger is read",
     ]
 
 
