@@ -86,6 +86,7 @@ def build_engine(app: App, owner: str, *, only: str | None = None) -> Engine:
     from rota.engine.notices import StepNotifier
     from rota.engine.spawner import Spawner
     from rota.ports.steps import Services
+    from rota.triggers.files import WorkspaceFiles
 
     config = app.config
     hosts = HostPool(
@@ -104,6 +105,7 @@ def build_engine(app: App, owner: str, *, only: str | None = None) -> Engine:
         channels=app.kinds.channels,
         runners=app.kinds.runners,
         notify=StepNotifier(app.store, app.clock),
+        files=WorkspaceFiles(app.layout.root),
     )
     return Engine(
         app.store,

@@ -11,6 +11,8 @@ CRASH_POINTS = (
     "scheduler.after_write",
     "scheduler.rewound",
     "scheduler.start_called",
+    "files.before_write",
+    "files.after_write",
     "dispatcher.claimed",
     "dispatcher.taken_back",
     "executor.before_step",

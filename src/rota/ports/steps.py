@@ -12,6 +12,7 @@ from rota.model.job import Job, Notify, OnInterrupt, ProcessLimits, Step
 from rota.model.run import Reason, Run
 from rota.ports.batches import Batches
 from rota.ports.clock import Clock
+from rota.ports.looks import WatchedFiles
 from rota.ports.processes import HostCall, Hosts, Processes
 
 if TYPE_CHECKING:
@@ -207,3 +208,4 @@ class Services:
     runners: Mapping[str, Runner]
     notify: Notifier
     batches: Batches | None = None
+    files: WatchedFiles | None = None

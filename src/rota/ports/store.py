@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from rota.ports.bulk import BulkTable
+from rota.ports.looks import LooksTable
 from rota.ports.tables import (
     ApprovalsTable,
     CursorsTable,
@@ -72,6 +73,11 @@ class Tx(Protocol):
     @property
     def cursors(self) -> CursorsTable:
         """Places in sources."""
+        ...
+
+    @property
+    def looks(self) -> LooksTable:
+        """Triggers that look, and what they have seen."""
         ...
 
     @property

@@ -8,7 +8,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from rota.model.ids import SLUG, slug
-from rota.model.job import Job, Overlap
+from rota.model.job import Job, Overlap, Trigger
+from rota.model.looks import LOOK_TRIGGERS
 from rota.spec import evidence, later, lint, notify, policies, steps, triggers, values
 from rota.spec.catalog import Setting
 from rota.spec.later import warn_if_later
@@ -71,7 +72,7 @@ def read_job(data: Mapping[str, Any], place: Place, setting: Setting, origin: Or
     timezone = fields.maybe("timezone", values.timezone)
     setting = replace(setting, timezone=timezone or setting.timezone)
     placed, job = _policies(fields, setting, identity, name or identity)
-    job = replace(job, timezone=timezone, triggers=triggers.read_triggers(fields, setting))
+    job = replace(job, timezone=timezone, triggers=_triggers(fields, setting, data.get("overlap")))
     if origin.hook and all(trigger.kind != "webhook" for trigger in job.triggers):
         job = replace(job, triggers=(*job.triggers, triggers.hook(origin.name or identity, place)))
     proof = fields.take("success_if")
@@ -83,11 +84,23 @@ def read_job(data: Mapping[str, Any], place: Place, setting: Setting, origin: Or
     if output is not None and placed:
         placed[-1] = _with_output(placed[-1], output, place)
     job = replace(job, steps=tuple(item.step for item in placed))
-    job = replace(job, success_if=evidence.read(proof, place / "success_if", job.steps))
+    job = replace(job, success_if=evidence.read(proof, place / "success_if", job.steps, lint.names_of(job)))
     listed = data.get("steps")
     if not isinstance(listed, list) or len(placed) == len(listed):  # else their names are not all known
         lint.check(job, placed, place)
     return None if place.report.errors else job
+
+
+def _triggers(fields: Fields, setting: Setting, overlap: Any) -> tuple[Trigger, ...]:
+    """The triggers. Of files and items each is wanted: they queue, where the job does not say what overlaps do."""
+    found = triggers.read_triggers(fields, setting)
+    if overlap is not None:
+        return found
+    queued = {"overlap": Overlap.QUEUE.value}
+    return tuple(
+        replace(trigger, options={**trigger.options, **queued}) if trigger.kind in LOOK_TRIGGERS else trigger
+        for trigger in found
+    )
 
 
 def _id(fields: Fields, name: str | None, origin: Origin) -> str:

@@ -18,8 +18,6 @@ LATER: Mapping[str, str] = {
     "budget": "`budget` is read, but this version does not enforce it yet",
     "runs_on": "`runs_on` is read, but this version runs every job on this machine",
     "on.webhook": "the `webhook` trigger is read, but this version does not listen for it yet",
-    "on.files": "the `files` trigger is read, but this version does not watch files yet",
-    "on.poll": "the `poll` trigger is read, but this version does not poll yet",
 }
 BUDGET_CAPS = ("usd", "tokens", "turns")
 BUDGET_SPANS = ("run", "day", "month")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rota.model.job import OnInterrupt, Step
 from rota.spec import models, policies, values
 from rota.spec.catalog import Catalog, Setting
+from rota.spec.looks import check_source
 from rota.spec.notify import read_notify
 from rota.spec.report import Fields, Place
 from rota.spec.words import did_you_mean, guess, is_templated, listing
@@ -165,11 +166,8 @@ def _check_pull(
     if name not in setting.source_names():
         (place / PULL).error(f"unknown source `{name}`", guess(name, setting.source_names()))
         return
-    kind = setting.sources.get(name, name)
-    source = setting.catalog.sources.get(kind) if kind is not None else None
-    if source is not None:
-        rest = {key: value for key, value in config.items() if key not in own}
-        models.check(source, rest, place, known=(*own, *known), complete=False)
+    rest = {key: value for key, value in config.items() if key not in own}
+    check_source(name, rest, place, setting, known=(*own, *known))
 
 
 def _step_id(value: Any, place: Place) -> str | None:

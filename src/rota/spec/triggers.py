@@ -13,7 +13,7 @@ from rota.model.ids import SLUG, slug
 from rota.model.job import Trigger
 from rota.model.run import RETRY
 from rota.schedule import parse
-from rota.spec import values
+from rota.spec import looks, values
 from rota.spec.catalog import Setting
 from rota.spec.later import warn_if_later
 from rota.spec.report import Fields, Place
@@ -209,20 +209,14 @@ def _webhook(item: _Item) -> list[_Draft]:
 
 
 def _files(item: _Item) -> list[_Draft]:
-    patterns = values.texts(item.value, item.place)
-    if not patterns:
-        return []
-    more = {"patterns": list(patterns)} if len(patterns) > 1 else {}
-    return _free("files", patterns[0], item, more)
+    found = looks.read_files(item.value, item.place, item.fields)
+    item.fields.refuse_rest(("files", "id", *looks.FILE_KEYS))
+    return [] if found is None else [_Draft("files", item.place, found[0], options=found[1])]
 
 
 def _poll(item: _Item) -> list[_Draft]:
-    source = values.text(item.value, item.place)
-    sources = item.setting.source_names()
-    if source is not None and source not in sources:
-        item.place.error(f"unknown source `{source}`", guess(source, sources))
-        return []
-    return [] if source is None else _free("poll", source, item)
+    found = looks.read_poll(item.value, item.place, item.fields, item.setting)
+    return [] if found is None else [_Draft("poll", item.place, found[0], options=found[1])]
 
 
 def _free(kind: str, text: str, item: _Item, more: Mapping[str, Any] | None = None) -> list[_Draft]:

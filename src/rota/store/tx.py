@@ -12,6 +12,7 @@ from rota.store.daemons import Daemons
 from rota.store.events import Events
 from rota.store.jobs import Jobs
 from rota.store.ledger import Ledger
+from rota.store.looks import Looks
 from rota.store.outbox import Outbox
 from rota.store.runs import Runs
 from rota.store.sql import Session
@@ -33,4 +34,5 @@ class SqlTx:
         self.events = Events(session)
         self.daemons = Daemons(session)
         self.cursors = Cursors(session)
+        self.looks = Looks(session)
         self.bulk = Bulk(session)

@@ -1,0 +1,1 @@
+"""What is not a schedule: the files that triggers look at."""
