@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +18,7 @@ from rota.model.job import Job, Notify, OnInterrupt, Step
 from rota.model.run import Run, RunState
 from rota.ports.clock import SystemClock
 from rota.ports.processes import Command, Exit, HostCall, OnOutput
+from rota.ports.sources import Conflict
 from rota.ports.steps import Done, Failed, Services, StepContext, StepKind, Waiting
 from rota.runners.registry import RUNNERS
 from rota.steps.registry import STEPS
@@ -70,13 +71,29 @@ class Stub:
         return True
 
 
+class States:
+    """Sources that were never asked."""
+
+    async def get(self, name: str) -> Any:
+        return None
+
+    async def put(self, kept: Mapping[str, Any]) -> None:
+        return None
+
+    async def failed(self, source: str, message: str) -> None:
+        return None
+
+    async def tell(self, source: str, conflicts: Sequence[Conflict], config: WorkspaceConfig) -> None:
+        return None
+
+
 def context(workspace: Path, step: Step) -> StepContext:
     stub = Stub()
     return StepContext(
         workspace=workspace, config=WorkspaceConfig(), job=Job("job", "Job", (step,)), step=step,
         run=Run("run-1", "job", RunState.RUNNING, "hash", 0), attempt=1, values={"payload": {"x": "a\0\ud800"}},
         env={"PATH": "/usr/bin:/bin"}, timeout=5.0, log=lambda _stream, _data: None,
-        services=Services(SystemClock(), stub, stub, stub, STEPS, {}, {}, RUNNERS, stub),
+        services=Services(SystemClock(), stub, stub, stub, STEPS, {}, {}, RUNNERS, stub, States()),
     )  # fmt: skip
 
 

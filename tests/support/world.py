@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import socket
+import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from rota.engine.core import Engine
 from rota.engine.notices import StepNotifier
 from rota.engine.pausing import pause
 from rota.engine.queueing import Call, default_params, queue
+from rota.engine.source_states import StoredSourceStates
 from rota.model.config import WorkspaceConfig
 from rota.model.errors import StepError, StoreError
 from rota.model.instants import Micros
@@ -29,10 +31,11 @@ from rota.model.message import Message
 from rota.model.run import Attempt, Reason, Run, RunState, StepRun
 from rota.ports.batches import Answer, BatchCall, HostBatch
 from rota.ports.processes import Command, Exit, HostCall, OnOutput
-from rota.ports.steps import ChannelKind, Done, Services, StepContext, StepKind, StepResult
+from rota.ports.steps import ChannelKind, Done, Services, SourceKind, StepContext, StepKind, StepResult
 from rota.ports.store import Store, Tx
 from rota.spec import Catalog, digest, parse_file, to_json
 from rota.steps.notify import NotifyStep
+from rota.steps.pull import PullStep
 from rota.store import open_store
 
 T = TypeVar("T")
@@ -142,7 +145,7 @@ class Hosts:
 
     async def call(self, call: HostCall, on_output: OnOutput) -> Any:
         module, _, function = call.target.partition(":")
-        if module.startswith("rota."):
+        if module.startswith("rota.") or module in sys.modules:
             return getattr(import_module(module), function)(**call.kwargs)
         if module == "quick":
             return self.quick(BatchCall(call.target, call.kwargs, call.env, 1.0))
@@ -246,6 +249,7 @@ class World:
         self.behaviours: dict[str, Behaviour] = {}
         self.began: list[Began] = []
         self.channels = {key: Channel(key) for key in ("chat", "mail")}
+        self.sources: dict[str, SourceKind] = {}
         self._lives = 0
         self.store = FaultyStore(self.real)
         self.engine = self.new_engine()
@@ -256,19 +260,22 @@ class World:
     @property
     def catalog(self) -> Catalog:
         return Catalog(
-            {"act": ActKeys, "quick": QuickKeys, "notify": NotifyStep.params},
+            {"act": ActKeys, "quick": QuickKeys, "notify": NotifyStep.params, "pull": PullStep.params},
             dict.fromkeys(self.channels, ChatKeys),
+            {key: kind.params for key, kind in self.sources.items()},
         )
 
     def new_engine(self, *, only: str | None = None) -> Engine:
         """Another process on the same state; its owner's lock file is not held, as if it had died."""
         self._lives += 1
         self.store = FaultyStore(self.real)
-        steps: dict[str, StepKind] = {"act": Act(self), "quick": Quick(), "notify": NotifyStep()}
+        steps: dict[str, StepKind] = {
+            "act": Act(self), "quick": Quick(), "notify": NotifyStep(), "pull": PullStep(),
+        }  # fmt: skip
         channels = cast("dict[str, ChannelKind]", dict(self.channels))  # one class, several keys
         services = Services(
-            self.clock, self.processes, self.hosts, self.secrets, steps, {}, channels, {},
-            StepNotifier(self.store, self.clock), self.hosts,
+            self.clock, self.processes, self.hosts, self.secrets, steps, self.sources, channels, {},
+            StepNotifier(self.store, self.clock), StoredSourceStates(self.store, self.clock, self.secrets), self.hosts,
         )  # fmt: skip
         engine = Engine(
             self.store, self.clock, services, workspace=self.root, config=self.config,

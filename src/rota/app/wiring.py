@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rota.app.settings import Settings
     from rota.engine.core import Engine
     from rota.model.config import WorkspaceConfig
+    from rota.ports.steps import Services
     from rota.ports.store import Store
     from rota.workspace.secrets import Secrets
 
@@ -78,12 +79,12 @@ def open_app(root: Path, clock: Clock | None = None) -> App:
     return App(find(root), clock or SystemClock())
 
 
-def build_engine(app: App, owner: str, *, only: str | None = None) -> Engine:
-    """The engine over the real processes, hosts and kinds."""
-    from rota.engine.core import Engine
+def build_services(app: App) -> Services:
+    """The real processes, hosts and kinds."""
     from rota.engine.environment import clean_environment
     from rota.engine.hosts import HostPool
     from rota.engine.notices import StepNotifier
+    from rota.engine.source_states import StoredSourceStates
     from rota.engine.spawner import Spawner
     from rota.ports.steps import Services
     from rota.triggers.files import WorkspaceFiles
@@ -94,7 +95,7 @@ def build_engine(app: App, owner: str, *, only: str | None = None) -> Engine:
         env={**clean_environment(config), "ROTA_WORKSPACE": str(app.layout.root)},
         most=lambda: app.config.limits.runs,
     )
-    services = Services(
+    return Services(
         clock=app.clock,
         processes=Spawner(),
         hosts=hosts,
@@ -105,14 +106,21 @@ def build_engine(app: App, owner: str, *, only: str | None = None) -> Engine:
         channels=app.kinds.channels,
         runners=app.kinds.runners,
         notify=StepNotifier(app.store, app.clock),
+        states=StoredSourceStates(app.store, app.clock, app.secrets),
         files=WorkspaceFiles(app.layout.root),
     )
+
+
+def build_engine(app: App, owner: str, *, only: str | None = None) -> Engine:
+    """The engine over the real processes, hosts and kinds."""
+    from rota.engine.core import Engine
+
     return Engine(
         app.store,
         app.clock,
-        services,
+        build_services(app),
         workspace=app.layout.root,
-        config=config,
+        config=app.config,
         owner=owner,
         owners=app.layout.owners,
         only=only,

@@ -270,7 +270,8 @@ class Executor:
             exit_code=None if isinstance(result, Waiting) else result.exit_code,
             reason=after.reason,
         )
-        await progress.journal.end(after, self.attempts.kept(ended, made.output), question)
+        kept = result.kept if isinstance(result, Done) else None
+        await progress.journal.end(after, self.attempts.kept(ended, made.output), question, kept)
         crash_point("executor.step_ended")
 
     def _after(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
+from typing import Any
 
 from rota.engine.patience import write_patiently
 from rota.model.instants import Micros
@@ -71,12 +71,16 @@ class Journal:
         return self._clock.now()
 
     async def end(
-        self, step: StepRun, attempt: Attempt | None = None, question: Approval | None = None
+        self,
+        step: StepRun,
+        attempt: Attempt | None = None,
+        question: Approval | None = None,
+        kept: Mapping[str, Any] | None = None,
     ) -> None:
-        """A step (and its attempt) has a new state; `question` is asked in the same commit."""
+        """A step (and its attempt) has a new state; `question` is asked, `kept` is stored in the same commit."""
         if step.state in STEP_FINAL and step.finished_at is None:
             step = replace(step, finished_at=self._clock.now())
-        await self._write(step, attempt, question)
+        await self._write(step, attempt, question, kept)
 
     async def set_state(self, step_id: str, state: StepState, reason: Reason) -> None:
         """A step gets a state without having been tried."""
@@ -96,8 +100,20 @@ class Journal:
             if step.state is StepState.WAITING and step.retry_at is not None and step.retry_at <= now:
                 self.steps[step_id] = replace(step, state=StepState.PENDING)
 
-    async def _write(self, step: StepRun, attempt: Attempt | None, question: Approval | None = None) -> None:
-        put = partial(_put, run=self.run, step=step, attempt=attempt, question=question)
+    async def _write(
+        self,
+        step: StepRun,
+        attempt: Attempt | None,
+        question: Approval | None = None,
+        kept: Mapping[str, Any] | None = None,
+    ) -> None:
+        now = self._clock.now()
+
+        def put(tx: Tx) -> None:
+            _put(tx, self.run, step, attempt, question)
+            for name, place in (kept or {}).items():
+                tx.cursors.put(name, place, now)
+
         await write_patiently(self._store, self._clock, put)
         self.steps[step.step_id] = step
 

@@ -274,7 +274,7 @@ class PlainRuns:
     # Their ends
 
     def _made(self, plain: PlainRun, result: StepResult, times: tuple[Micros, Micros]) -> None:
-        if isinstance(result, Done):
+        if isinstance(result, Done) and not result.kept:  # what is kept goes by the journal
             names = dict(result.values)
             outputs = json.dumps({"output": result.output, "values": names})
             if len(outputs) <= LARGE:

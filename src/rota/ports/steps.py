@@ -14,6 +14,7 @@ from rota.ports.batches import Batches
 from rota.ports.clock import Clock
 from rota.ports.looks import WatchedFiles
 from rota.ports.processes import HostCall, Hosts, Processes
+from rota.ports.sources import SourceStates
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -21,11 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Done:
-    """The step did its work. `output`: text for later steps; `values`: names that it puts out (JSON-able)."""
+    """The step did its work. `output`: text for later steps; `values`: names that it puts out (JSON-able).
+
+    `kept`: places in sources by name, stored in the commit that ends the step.
+    """
 
     output: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
     exit_code: int | None = None
+    kept: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -129,20 +134,22 @@ class SecretSource(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Pulled:
-    """What a source gave: `items` JSON-able, `text` Markdown for people and prompts."""
-
-    items: list[dict[str, Any]]
-    text: str
-    note: str = ""
-
-
 class SourceKind(Protocol):
     """A kind of source. `pull` blocks, so it is called in a host, as `target` (`module:function`).
 
-    The function takes `config` (the step's keys, rendered), `workspace` (path), `now` (ISO 8601) and
-    `timezone`, and returns `{"items": [...], "text": "...", "note": "..."}`.
+    The function takes `config` (the source's keys, rendered, secrets filled in), `workspace` (path), `now`
+    (ISO 8601) and `timezone`. A kind may have `wants`, a tuple of further arguments that it takes: `cursor` (what
+    it returned as such when this consumer's last pull succeeded, else None) and `source` (the name that it is
+    asked by). It returns `items` and `text`, and may return more:
+
+    - `items`: JSON-able mappings. `id` is stable for the same thing, `version` changes when it does. All of
+      them, or those that are new or changed since `cursor`; its docstring says which.
+    - `text`: Markdown for people and prompts. `note`: a line for the log.
+    - `cursor`: JSON-able, where to go on next time; without secrets, since it is stored as it is.
+    - `unchanged`: True when the source is known to be as it was at `cursor`.
+    - `files`: paths written, relative to the workspace. `conflicts`: see `ports.sources.Conflict`.
+
+    It raises StepError.
     """
 
     key: ClassVar[str]
@@ -207,5 +214,6 @@ class Services:
     channels: Mapping[str, ChannelKind]
     runners: Mapping[str, Runner]
     notify: Notifier
+    states: SourceStates
     batches: Batches | None = None
     files: WatchedFiles | None = None

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from rota.model.errors import StepError
-from rota.model.instants import from_micros
 from rota.model.job import OnInterrupt
 from rota.ports.commands import capped
-from rota.ports.processes import HostCall
-from rota.ports.steps import Done, SourceKind, StepContext, StepResult
-from rota.steps.secrets import fill_values
+from rota.ports.pulling import Asked, pull
+from rota.ports.sources import Pulled
+from rota.ports.steps import Done, StepContext, StepResult
 
 
 class PullParams(BaseModel):
@@ -27,6 +23,11 @@ class PullParams(BaseModel):
         description="A kind of source, or a name from `sources:` in rota.yaml. The step's other keys are the "
         "source's and go before those in rota.yaml.",
     )
+    if_new: bool = Field(
+        default=False,
+        description="When nothing is new or changed since this step's last successful pull, put out no items "
+        "and no text, and `unchanged: true`.",
+    )
 
 
 class PullStep:
@@ -38,70 +39,45 @@ class PullStep:
     on_interrupt: ClassVar[OnInterrupt] = OnInterrupt.RETRY
 
     async def run(self, params: PullParams, ctx: StepContext) -> StepResult:
-        """Call the source in a host; its text is the output."""
-        defaults = dict(ctx.config.sources.get(params.pull, {}))
-        kind = _kind(str(defaults.pop("type", params.pull)), params.pull, ctx)
-        # As the job file has them: in rendered keys, a `${NAME}` could come from a value.
-        keys = {name: value for name, value in ctx.step.config.items() if name != self.key}
-        config = fill_values({**defaults, **keys}, ctx)
-        _check(kind, config)
-        call = HostCall(
-            kind.target,
-            {
-                "config": config,
-                "workspace": str(ctx.workspace),
-                "now": from_micros(ctx.services.clock.now()).isoformat(),
-                "timezone": ctx.values.get("timezone") or ctx.job.timezone or ctx.config.timezone,
-            },
-            ctx.env,
-            ctx.workspace,
+        """Pull; the text is the output. The step's place in the source moves on with the step's end."""
+        # Not the rendered ones: in those, a `${NAME}` could come from a value.
+        keys = {name: value for name, value in ctx.step.config.items() if name not in PullParams.model_fields}
+        asked = Asked(
+            name=params.pull,
+            workspace=ctx.workspace,
+            timezone=ctx.values.get("timezone") or ctx.job.timezone or ctx.config.timezone,
+            consumer=f"{ctx.job.id}/{ctx.step.id}",
+            keys=keys,
+            values=ctx.values,
+            env=ctx.env,
             limits=ctx.limits,
         )
-        items, text, note = _pulled(await ctx.services.hosts.call(call, ctx.log), kind.key)
-        ctx.say(f"{params.pull}: {len(items)} item{'' if len(items) == 1 else 's'}")
-        if note:
-            ctx.say(note)
-        values = {"items": items, "count": len(items), "note": note}
-        return Done(capped(text, ctx.config.limits.value), values)
+        pulled = await pull(asked, ctx.services, ctx.config, ctx.log)
+        _say(pulled, params, ctx)
+        return _done(pulled, ctx.config.limits.value, nothing=params.if_new and not pulled.new)
 
 
-def _kind(key: str, name: str, ctx: StepContext) -> SourceKind:
-    kind = ctx.services.sources.get(key)
-    if kind is not None:
-        return kind
-    known = sorted({*ctx.services.sources, *ctx.config.sources})
-    close = get_close_matches(key, known, 1)
-    what = f"source {name!r}" if key == name else f"kind of source {key!r} (of {name!r} in rota.yaml)"
-    raise StepError(
-        f"there is no {what}",
-        code="unknown_source",
-        permanent=True,
-        hint=f"did you mean {close[0]}?" if close else f"there are: {', '.join(known) or 'none'}",
-    )
+def _say(pulled: Pulled, params: PullParams, ctx: StepContext) -> None:
+    count, new = len(pulled.items), len(pulled.new)
+    news = "unchanged" if pulled.unchanged else f"{new} new"
+    ctx.say(f"{params.pull}: {count} item{'' if count == 1 else 's'}, {news}")
+    if pulled.files:
+        ctx.say(f"{len(pulled.files)} file{'' if len(pulled.files) == 1 else 's'} written")
+    for conflict in pulled.conflicts:
+        ctx.say(f"{conflict.path} was changed by hand; what is new is in {conflict.beside}")
+    if pulled.note:
+        ctx.say(pulled.note)
+    if params.if_new and not pulled.new:
+        ctx.say("nothing new since this step's last pull")
 
 
-def _check(kind: SourceKind, config: Mapping[str, Any]) -> None:
-    try:
-        kind.params.model_validate(config)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]  # the input can be a secret
-        key = ".".join(str(part) for part in first["loc"])
-        raise StepError(
-            f"`pull: {kind.key}`: `{key}`: {first['msg']}" if key else f"`pull: {kind.key}`: {first['msg']}",
-            code="bad_value",
-            permanent=True,
-            hint=f"its keys: {', '.join(f.alias or name for name, f in kind.params.model_fields.items())}",
-        ) from None
-
-
-def _pulled(answer: Any, key: str) -> tuple[list[dict[str, Any]], str, str]:
-    found = answer if isinstance(answer, Mapping) else {}
-    items, text, note = found.get("items"), found.get("text", ""), found.get("note") or ""
-    if not isinstance(items, list) or not isinstance(text, str):
-        raise StepError(
-            f"source {key!r} did not return items and text",
-            code="bad_source",
-            permanent=True,
-            hint='a source returns {"items": [...], "text": "...", "note": "..."}',
-        )
-    return items, text, str(note)
+def _done(pulled: Pulled, limit: int, *, nothing: bool) -> Done:
+    values: dict[str, Any] = {
+        "items": [] if nothing else list(pulled.items),
+        "count": 0 if nothing else len(pulled.items),
+        "new_items": len(pulled.new),
+        "unchanged": nothing or pulled.unchanged,
+        "files": list(pulled.files),
+        "note": pulled.note,
+    }
+    return Done("" if nothing else capped(pulled.text, limit), values, kept=pulled.kept)

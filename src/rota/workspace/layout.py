@@ -18,6 +18,7 @@ owners/
 schema/
 cache/
 jobs/output/
+notes/
 daemon.*
 """
 

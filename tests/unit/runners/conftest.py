@@ -48,7 +48,7 @@ class Desk:
             run=Run("run-1", "job", RunState.RUNNING, "hash", 0), attempt=1, values={},
             env={"PATH": "/bin", "ROTA_RUN_ID": "run-1"}, timeout=30.0,
             log=lambda _stream, data: self.log.extend(data),
-            services=Services(unused, self, unused, unused, {}, {}, {}, {}, unused),
+            services=Services(unused, self, unused, unused, {}, {}, {}, {}, unused, unused),
         )  # fmt: skip
         return asyncio.run(runner.run(request, ctx))
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +19,7 @@ from rota.model.instants import Micros
 from rota.model.job import Job, Notify, Step
 from rota.model.run import Run, RunState
 from rota.ports.processes import Command, Exit, HostCall, OnOutput
+from rota.ports.sources import Conflict
 from rota.ports.steps import (
     AgentRequest,
     ChannelKind,
@@ -123,6 +124,27 @@ class Notifier:
         return True
 
 
+class States:
+    """Where sources were left, in memory."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Any] = {}
+        self.failures: dict[str, str] = {}
+        self.told: list[Conflict] = []
+
+    async def get(self, name: str) -> Any:
+        return self.kept.get(name)
+
+    async def put(self, kept: Mapping[str, Any]) -> None:
+        self.kept.update(kept)
+
+    async def failed(self, source: str, message: str) -> None:
+        self.failures[source] = message
+
+    async def tell(self, source: str, conflicts: Sequence[Conflict], config: WorkspaceConfig) -> None:
+        self.told += conflicts
+
+
 @dataclass
 class EchoRunner:
     """Answers with what it was asked."""
@@ -149,6 +171,7 @@ class Bench:
     hosts: Hosts = field(default_factory=Hosts)
     secrets: Secrets = field(default_factory=Secrets)
     notifier: Notifier = field(default_factory=Notifier)
+    states: States = field(default_factory=States)
     sources: dict[str, SourceKind] = field(default_factory=dict)
     channels: dict[str, ChannelKind] = field(default_factory=dict)
     runners: dict[str, EchoRunner] = field(default_factory=dict)
@@ -180,7 +203,7 @@ class Bench:
             timeout=30.0, log=lambda _stream, data: self.log.extend(data),
             services=Services(
                 Clock(), self.processes, self.hosts, self.secrets, STEPS, self.sources, self.channels,
-                cast("dict[str, Runner]", self.runners), self.notifier,
+                cast("dict[str, Runner]", self.runners), self.notifier, self.states,
             ),
         )  # fmt: skip
         return asyncio.run(kind.run(kind.params.model_validate(rendered), ctx))
