@@ -87,7 +87,6 @@ def build_services(app: App) -> Services:
     from rota.engine.source_states import StoredSourceStates
     from rota.engine.spawner import Spawner
     from rota.ports.steps import Services
-    from rota.triggers.files import WorkspaceFiles
 
     config = app.config
     hosts = HostPool(
@@ -107,18 +106,19 @@ def build_services(app: App) -> Services:
         runners=app.kinds.runners,
         notify=StepNotifier(app.store, app.clock),
         states=StoredSourceStates(app.store, app.clock, app.secrets),
-        files=WorkspaceFiles(app.layout.root),
     )
 
 
 def build_engine(app: App, owner: str, *, only: str | None = None) -> Engine:
     """The engine over the real processes, hosts and kinds."""
     from rota.engine.core import Engine
+    from rota.triggers.files import WorkspaceFiles
 
     return Engine(
         app.store,
         app.clock,
         build_services(app),
+        WorkspaceFiles(app.layout.root),
         workspace=app.layout.root,
         config=app.config,
         owner=owner,

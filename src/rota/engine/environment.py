@@ -14,7 +14,6 @@ from rota.model.run import Run, StepRun
 from rota.schedule import local_time
 from rota.templates import StepsView
 
-
 # What the triggers of a kind found, and what these names are in a run that another trigger started.
 _FOUND: Mapping[str, tuple[tuple[str, Any], ...]] = {
     "files": (("file", {}), ("files", [])),
@@ -88,7 +87,10 @@ def values_before_run(
     moment = local_time(now, timezone)
     kinds = {trigger.kind for trigger in job.triggers}
     found = {
-        name: inputs.get(name, empty) for kind, names in _FOUND.items() if kind in kinds for name, empty in names
+        name: inputs.get(name, empty)
+        for kind, names in _FOUND.items()
+        if kind in kinds
+        for name, empty in names
     }
     due = None if due_at is None else local_time(due_at, timezone)
     return {

@@ -113,6 +113,15 @@ class FileLooks:
             await self._clock.sleep(0.25)
             await self.run_once()
 
+    async def stop(self) -> None:
+        """End the looks under way."""
+        tasks = [held.task for held in self._held.values() if held.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
     def _begin(self, record: LookRecord, held: _Held) -> asyncio.Task[None] | None:
         if held.task is not None:
             return None
@@ -159,8 +168,8 @@ class FileLooks:
         if first:
             base, gone = _baseline(of, options, different, seen)
         left = {path: sign for path, sign in different.items() if path not in base and path not in set(gone)}
-        held.unsettled.note(left, at)
-        ready = looks.settled(held.unsettled, options.settle, now, at)
+        held.unsettled.note(left, now, at)
+        ready = looks.settled(held.unsettled, options.settle, at)
         if self._is_crowded(of):
             ready, held.due = {}, at + CROWDED
         if not looks.burst_is_over(held.unsettled, len(ready), options, at):
@@ -175,8 +184,8 @@ class FileLooks:
         if first or looked.findings or looked.quiet or looked.gone:
             written = await self._write(looked, now)
             self._after(of, held, written)
-            for path in (set(ready) - set(lost)) if not written.left and not written.stale else ():
-                held.unsettled.since.pop(path, None)
+            if not written.left and not written.stale:
+                held.unsettled.dealt_with(ready.keys() - set(lost), at)
         wait = looks.look_again(held.unsettled, options, at)
         if wait is not None:
             held.due = min(held.due, at + wait)

@@ -12,6 +12,7 @@ from rota.model.instants import Micros
 from rota.model.job import Job, Overlap, Trigger
 from rota.model.ledger import JobRecord, Outcome
 from rota.model.looks import LookRecord, News
+from rota.model.message import Message
 from rota.model.run import Reason
 from rota.planning.overlap import MAX_QUEUED
 from rota.ports.store import Store, Tx
@@ -33,8 +34,9 @@ class Finding:
 class Looked:
     """One look. `record`: the trigger as it is when every finding was written, `short`: when some had no place.
 
-    `quiet`, `gone`: items that are (or are not any more) to be taken as seen without a call. `anew`: nothing that was
-    seen before counts.
+    `quiet`, `gone`: items that are (or are not any more) to be taken as seen without a call. `kept`: values of
+    cursors, stored when every finding is written; `anew`: what was seen is in them then, and nowhere else.
+    `messages`: what people are told.
     """
 
     record: LookRecord
@@ -44,6 +46,8 @@ class Looked:
     quiet: Mapping[str, str] = field(default_factory=dict)
     gone: Sequence[str] = ()
     anew: bool = False
+    kept: Mapping[str, Any] = field(default_factory=dict)
+    messages: Sequence[Message] = ()
 
 
 @dataclass(frozen=True)
@@ -101,15 +105,26 @@ def write_look(tx: Tx, looked: Looked, now: Micros) -> Written:
     state = looked.short if left else looked.record
     if not tx.looks.save(state):
         return Written(stale=True)
-    if looked.anew:
+    for message in looked.messages:
+        tx.outbox.add(message)
+    if not left:
+        for name, value in looked.kept.items():
+            tx.cursors.put(name, value, now)
+    if looked.anew and not left:
         tx.looks.forget(state)
+    else:
+        _take_as_seen(tx, looked, taken, now)
+    runs = queue_all(tx, [finding.call for finding in taken], now)
+    return Written(len(runs), left)
+
+
+def _take_as_seen(tx: Tx, looked: Looked, taken: Sequence[Finding], now: Micros) -> None:
+    state = looked.record
     tx.looks.see(state, looked.quiet, now)
     tx.looks.forget(state, looked.gone)
     for finding in taken:
         tx.looks.see(state, finding.see, now)
         tx.looks.forget(state, finding.forget)
-    runs = queue_all(tx, [finding.call for finding in taken], now)
-    return Written(len(runs), left)
 
 
 def _room(tx: Tx, looked: Looked) -> int:

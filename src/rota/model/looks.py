@@ -17,7 +17,7 @@ class LookRecord:
     """A trigger that looks, and how its looks went.
 
     `fingerprint`: what it looked at last, in one text (empty: it has not looked yet); another one is a first look
-    again. `cursor`: where the source said to go on. `looked_at`: its latest look that came to an end, `news_at`: the
+    again. `partial`: what it found last did not all have a place; what had one is among what was seen. `looked_at`: its latest look that came to an end, `news_at`: the
     latest that found something; `found`: what it found, in words. `failures`: looks that failed since the last one
     that did not, the first of them at `failing_since`, the last with `error`; `told`: people were told. `not_before`:
     no look before that.
@@ -28,7 +28,7 @@ class LookRecord:
     kind: str
     text: str
     fingerprint: str = ""
-    cursor: Any = None
+    partial: bool = False
     looked_at: Micros | None = None
     news_at: Micros | None = None
     found: str = ""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
 
 from rota.model.globs import TEMPORARY
-from rota.model.instants import Micros, from_micros, micros
+from rota.model.instants import SECOND, Micros, from_micros
 from rota.model.job import Trigger
 from rota.model.looks import ADDED, CHANGED, REMOVED, FileSign, FileWatch, News
 
@@ -57,14 +56,15 @@ class FilesOptions:
 class Unsettled:
     """What of a trigger's files is different and not dealt with yet: kept in memory alone, found again by a look.
 
-    Of each path: the sign (None: it is gone), and since when, on the monotonic clock, it is that.
+    Of each path: the sign (None: it is gone), and since when, on the monotonic clock, it is that: by the file's own
+    dates, which no program can set back, or by the look that found it first.
     """
 
     since: dict[str, tuple[FileSign | None, float]] = field(default_factory=dict)
     began: float = 0.0
     latest: float = 0.0
 
-    def note(self, different: Mapping[str, FileSign | None], at: float) -> None:
+    def note(self, different: Mapping[str, FileSign | None], now: Micros, at: float) -> None:
         """These are different, at this look."""
         for path in self.since.keys() - different.keys():
             del self.since[path]
@@ -73,8 +73,15 @@ class Unsettled:
         for path, sign in different.items():
             known = self.since.get(path)
             if known is None or known[0] != sign:
-                self.since[path] = (sign, at)
-                self.latest = at
+                age = 0.0 if sign is None else max(0, now - sign.moved) / SECOND
+                self.since[path] = (sign, at - age)
+        self.latest = max((since for _, since in self.since.values()), default=0.0)
+
+    def dealt_with(self, paths: Collection[str], at: float) -> None:
+        """These are in the state; a burst begins anew."""
+        self.began = at
+        for path in paths:
+            self.since.pop(path, None)
 
 
 def version_of(digest: str, sign: FileSign) -> str:
@@ -98,14 +105,9 @@ def differences(seen: Mapping[str, str], found: Mapping[str, FileSign]) -> dict[
     return different
 
 
-def settled(unsettled: Unsettled, settle: float, now: Micros, at: float) -> dict[str, FileSign | None]:
-    """Those that have been as they are for `settle` seconds, by the file's own dates or by two looks."""
-    ready: dict[str, FileSign | None] = {}
-    for path, (sign, since) in unsettled.since.items():
-        rested = sign is not None and sign.moved <= now - micros(settle)
-        if rested or at - since >= settle:
-            ready[path] = sign
-    return ready
+def settled(unsettled: Unsettled, settle: float, at: float) -> dict[str, FileSign | None]:
+    """Those that have been as they are for `settle` seconds."""
+    return {path: sign for path, (sign, since) in unsettled.since.items() if at - since >= settle}
 
 
 def first_of(ready: Mapping[str, FileSign | None], most: int) -> dict[str, FileSign | None]:
@@ -139,13 +141,14 @@ def news_of(path: str, known: str | None, sign: FileSign | None, digest: str) ->
         event, version = REMOVED, known or ""
     else:
         event, version = (ADDED if known is None else CHANGED), version_of(digest, sign)
-    name = PurePosixPath(path)
+    folder, _, name = path.rpartition("/")
+    stem, dot, suffix = name.rpartition(".")
     value = {
         "path": path,
-        "name": name.name,
-        "stem": name.stem,
-        "suffix": name.suffix,
-        "folder": "" if str(name.parent) == "." else str(name.parent),
+        "name": name,
+        "stem": stem or name,
+        "suffix": dot + suffix if stem else "",
+        "folder": folder,
         "event": event,
         "size": 0 if sign is None else sign.size,
         "modified": None if sign is None else from_micros(sign.modified).isoformat(),

@@ -12,7 +12,6 @@ from rota.model.job import Job, Notify, OnInterrupt, ProcessLimits, Step
 from rota.model.run import Reason, Run
 from rota.ports.batches import Batches
 from rota.ports.clock import Clock
-from rota.ports.looks import WatchedFiles
 from rota.ports.processes import HostCall, Hosts, Processes
 from rota.ports.sources import SourceStates
 
@@ -216,4 +215,3 @@ class Services:
     notify: Notifier
     states: SourceStates
     batches: Batches | None = None
-    files: WatchedFiles | None = None

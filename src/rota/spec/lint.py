@@ -55,9 +55,7 @@ def check(job: Job, placed: list[PlacedStep], place: Place) -> None:
     _policy(job.on_recovery, place / "on_recovery", names)
 
 
-def _step(
-    item: PlacedStep, known: frozenset[str], names: Collection[str], before: Collection[str]
-) -> None:
+def _step(item: PlacedStep, known: frozenset[str], names: Collection[str], before: Collection[str]) -> None:
     step, place = item.step, item.place
     texts = list(_strings(step.config, place))
     texts += [(text, place / "env" / name) for name, text in step.env.items()]

@@ -46,7 +46,9 @@ def read_files(value: Any, place: Place, fields: Fields) -> tuple[str, dict[str,
     return patterns[0], said
 
 
-def read_poll(source: Any, place: Place, fields: Fields, setting: Setting) -> tuple[str, dict[str, Any]] | None:
+def read_poll(
+    source: Any, place: Place, fields: Fields, setting: Setting
+) -> tuple[str, dict[str, Any]] | None:
     """The source and the options of a `poll` trigger; None where it is wrong (then reported).
 
     `options.schedule` is what `rota.schedule.parse` reads; `options.source`: the source's own keys.
@@ -94,12 +96,12 @@ def _rhythm(fields: Fields, setting: Setting) -> str:
                 place.error(f"a source is not asked more often than every {SHORTEST_EVERY:g}s")
             return f"every {text.removeprefix('every ')}"
         found = parse(str(cron), setting.timezone)
-        if found.kind != "cron":
-            place.error(f"`{cron}` is no cron expression", "write a duration after `every:`")
-        return found.text
     except RotaError as error:
         place.wrong(error)
         return ""
+    if found.kind != "cron":
+        place.error(f"`{cron}` is no cron expression", "write a duration after `every:`")
+    return found.text
 
 
 def _globs(value: Any, place: Place) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ _OF_TRIGGER = (looks.c.job_id == param("job_id"), looks.c.trigger_id == param("t
 _SEEN_BY = (seen.c.job_id == param("job_id"), seen.c.trigger_id == param("trigger_id"))
 _SELECT: Select[Row] = select(*columns(looks)).where(here(looks))
 _STATE = (
-    *("fingerprint", "cursor", "looked_at", "news_at", "found"),
+    *("fingerprint", "partial", "looked_at", "news_at", "found"),
     *("failures", "failing_since", "error", "told", "not_before"),
 )
 

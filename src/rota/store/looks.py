@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from rota.model.instants import Micros
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from rota.store import look_queries as q
 else:
     q = queries("look_queries")
+
+_NAMES = [field.name for field in fields(LookRecord)]
+_PARTIAL, _TOLD = _NAMES.index("partial"), _NAMES.index("told")
 
 
 class Looks:
@@ -98,7 +101,7 @@ class Looks:
 def _values(record: LookRecord) -> dict[str, object]:
     return {
         "fingerprint": record.fingerprint,
-        "cursor": json.dumps(record.cursor),
+        "partial": int(record.partial),
         "looked_at": record.looked_at,
         "news_at": record.news_at,
         "found": record.found,
@@ -111,10 +114,6 @@ def _values(record: LookRecord) -> dict[str, object]:
 
 
 def _record(row: Row) -> LookRecord:
-    job, trigger, kind, text, fingerprint, cursor, looked, news, found, failures, since, error, told, wait = (
-        row
-    )
-    return LookRecord(
-        job, trigger, kind, text, fingerprint, json.loads(cursor), looked, news, found, failures, since, error,
-        bool(told), wait,
-    )  # fmt: skip
+    values = list(row)
+    values[_PARTIAL], values[_TOLD] = bool(values[_PARTIAL]), bool(values[_TOLD])
+    return LookRecord(*values)

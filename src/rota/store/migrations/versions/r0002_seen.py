@@ -38,7 +38,7 @@ def upgrade() -> None:
         _text("kind"),
         _text("text"),
         _text("fingerprint"),
-        _text("cursor"),
+        _integer("partial"),
         _integer("looked_at", optional=True),
         _integer("news_at", optional=True),
         _text("found"),
