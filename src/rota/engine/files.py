@@ -158,11 +158,9 @@ class FileLooks:
             return
         options = FilesOptions.of(of.trigger)
         held.definition, held.watch = of.record.hash, options.watch
-        found = await self._in_thread(self._files.scan, options.watch)
-        seen = self._store.read(lambda tx: tx.looks.seen(record.job_id, record.trigger_id))
+        seen, different = await self._in_thread(self._compare, record, options.watch)
         now, at = self._clock.now(), self._clock.monotonic()
         first = record.fingerprint != options.fingerprint
-        different = looks.differences(seen, found)
         base: dict[str, FileSign] = {}
         gone: list[str] = []
         if first:
@@ -189,6 +187,14 @@ class FileLooks:
         wait = looks.look_again(held.unsettled, options, at)
         if wait is not None:
             held.due = min(held.due, at + wait)
+
+    def _compare(
+        self, record: LookRecord, watch: FileWatch
+    ) -> tuple[Mapping[str, str], Mapping[str, FileSign | None]]:
+        """What was seen, and what is different now."""
+        found = self._files.scan(watch)
+        seen = self._store.read(lambda tx: tx.looks.seen(record.job_id, record.trigger_id))
+        return seen, looks.differences(seen, found)
 
     async def _digests(self, signs: Mapping[str, FileSign]) -> list[tuple[str, FileSign, str]]:
         """The content of files, for those that are (still) as they were found."""

@@ -66,7 +66,7 @@ def next_poll(record: LookRecord, schedule: Schedule, now: Micros, *, overdue: i
     apart; by `cron`, it is a little after the moment.
     """
     share = share_of(f"{record.job_id}\0{record.trigger_id}")
-    soon = now + int(share * min(overdue * _STEP, _MOST_SPREAD))
+    soon = now + int(share * min(max(0, overdue - 1) * _STEP, _MOST_SPREAD))
     if record.looked_at is None:
         due: Micros | None = soon
     elif schedule.kind == "every":
