@@ -107,10 +107,14 @@ class Engine:
         self.polls = Polls(store, clock, definitions, services, workspace=workspace, config=current)
         self.retention = Retention(store, clock, workspace=workspace, config=current)
         self._wakes = {name: asyncio.Event() for name in LOOPS}
-        self.executor.on_end = self.files.on_queued = self.polls.on_queued = self._run_ended
-        self.polls.on_ended = self._wakes["polls"].set
+        self._connect()
         self.pulse = Pulse(clock)
         self._hurried: asyncio.Future[None] | None = None
+
+    def _connect(self) -> None:
+        """Who wakes whom."""
+        self.executor.on_end = self.files.on_queued = self.polls.on_queued = self._run_ended
+        self.polls.on_ended = self._wakes["polls"].set
 
     def use(self, config: WorkspaceConfig) -> None:
         """New settings, from now on."""

@@ -36,6 +36,12 @@ class Glob:
         return self.regex.fullmatch(path) is not None
 
 
+def is_one_value(text: str) -> bool:
+    """Whether an entry of `if_changed:` is the value of one template, rather than a pattern of files."""
+    said = text.strip()
+    return said.startswith("{{") and said.endswith("}}") and said.count("{{") == 1
+
+
 @lru_cache(maxsize=1024)
 def read_glob(text: str) -> Glob:
     """The pattern of a text. Raises PathError where it leads out of the workspace, or cannot be read."""

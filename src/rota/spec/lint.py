@@ -59,6 +59,7 @@ def _step(item: PlacedStep, known: frozenset[str], names: Collection[str], befor
     step, place = item.step, item.place
     texts = list(_strings(step.config, place))
     texts += [(text, place / "env" / name) for name, text in step.env.items()]
+    texts += [(text, place / "if_changed") for text in step.if_changed or ()]
     texts += [(step.output, place / "output")] if step.output is not None else []
     message = step.kind == NOTIFY
     for text, at in texts:

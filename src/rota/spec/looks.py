@@ -12,15 +12,13 @@ from rota.schedule import parse, parse_duration
 from rota.spec import models, values
 from rota.spec.catalog import Setting
 from rota.spec.report import Fields, Place
-from rota.spec.words import guess, listing
+from rota.spec.words import guess, is_templated, listing
 
 FILE_EVENTS = (ADDED, CHANGED, REMOVED)
 POLL_EVENTS = (ADDED, CHANGED)
 FILE_KEYS = ("events", "ignore", "settle", "batch", "debounce", "initial")
 POLL_KEYS = ("every", "cron", "events", "batch", "initial", "timeout")
 EVERY = "15m"
-# A source is somebody else's machine, mostly.
-SHORTEST_EVERY = 1.0
 LONGEST_SETTLE = 3600.0
 
 
@@ -91,9 +89,7 @@ def _rhythm(fields: Fields, setting: Setting) -> str:
     text = EVERY if every is None else str(every)
     try:
         if cron is None:
-            seconds = parse_duration(text).total_seconds()
-            if seconds < SHORTEST_EVERY:
-                place.error(f"a source is not asked more often than every {SHORTEST_EVERY:g}s")
+            parse_duration(text)
             return f"every {text.removeprefix('every ')}"
         found = parse(str(cron), setting.timezone)
     except RotaError as error:
@@ -102,6 +98,21 @@ def _rhythm(fields: Fields, setting: Setting) -> str:
     if found.kind != "cron":
         place.error(f"`{cron}` is no cron expression", "write a duration after `every:`")
     return found.text
+
+
+def read_if_changed(value: Any, place: Place) -> tuple[str, ...] | None:
+    """What a step depends on: patterns of files and templates; empty: its own keys. None: nothing was asked for."""
+    if isinstance(value, bool):
+        return () if value else None
+    items = value if isinstance(value, list | tuple) else [value]
+    if not items:
+        values.expected(place, 'a pattern such as "data/*.csv", a template, or true', value)
+
+    def read(text: str) -> None:
+        if not is_templated(text):
+            read_glob(text)
+
+    return tuple(_read(items, value, place, read))
 
 
 def _globs(value: Any, place: Place) -> tuple[str, ...]:

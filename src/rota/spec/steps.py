@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rota.model.job import OnInterrupt, Step
 from rota.spec import models, policies, values
 from rota.spec.catalog import Catalog, Setting
-from rota.spec.looks import check_source
+from rota.spec.looks import check_source, read_if_changed
 from rota.spec.notify import read_notify
 from rota.spec.report import Fields, Place
 from rota.spec.words import did_you_mean, guess, is_templated, listing
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 COMMON_KEYS = (
-    *("id", "name", "needs", "if", "timeout", "retry", "limits"),
+    *("id", "name", "needs", "if", "if_changed", "timeout", "retry", "limits"),
     *("on_interrupt", "output", "env", "continue_on_error"),
 )
 AGENT = "agent"
@@ -68,6 +68,7 @@ def read_step(
         name=fields.maybe("name", values.any_text),
         needs=fields.maybe("needs", values.texts),
         condition=fields.maybe("if", values.condition),
+        if_changed=fields.maybe("if_changed", read_if_changed),
         timeout=fields.maybe("timeout", values.duration),
         retry=fields.maybe("retry", policies.retry),
         limits=fields.maybe("limits", policies.limits),

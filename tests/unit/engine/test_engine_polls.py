@@ -412,7 +412,7 @@ def test_a_change_of_the_job_meanwhile_is_not_overlooked(feed: World) -> None:
         feed.put(replace(job, description="edited"))
         return await write(*args)
 
-    feed.engine.polls._write = meanwhile  # type: ignore[method-assign] # a change at the worst moment
+    feed.engine.polls._write = meanwhile  # type: ignore[method-assign,assignment] # a change at the worst moment
     feed.clock.advance(16 * 60)
     once(feed)
     feed.engine.polls._write = write  # type: ignore[method-assign] # only once

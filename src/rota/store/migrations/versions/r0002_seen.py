@@ -29,7 +29,7 @@ def _of_job() -> sa.ForeignKeyConstraint:
 
 
 def upgrade() -> None:
-    """Create the two tables; the job files are read again, so that their triggers have rows."""
+    """Create the two tables. Their rows come with the next reading of the job files, which a new version does anyway."""
     op.create_table(
         "looks",
         _text("workspace_id"),
@@ -63,4 +63,3 @@ def upgrade() -> None:
         _of_job(),
         sqlite_strict=True,
     )
-    op.execute("DELETE FROM cursors WHERE name = 'jobfiles'")
