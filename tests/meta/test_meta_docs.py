@@ -98,7 +98,7 @@ def test_every_command_imports_has_help_and_a_heading(command: str) -> None:
     assert f"\n### `{command}`\n" in section("docs/cli.md", part)
 
 
-@pytest.mark.parametrize("group", ["inbox", "secret"])
+@pytest.mark.parametrize("group", ["inbox", "secret", "source"])
 def test_every_command_of_a_group_is_named(group: str) -> None:
     found = getattr(importlib.import_module(f"rota.cli.{COMMANDS[group][0]}"), f"{group}_command")
     assert isinstance(found, click.Group)
@@ -115,8 +115,9 @@ def test_every_step_kind_has_a_heading_its_keys_and_an_example(kind: str) -> Non
 
 @pytest.mark.parametrize("kind", SOURCES)
 def test_every_source_has_a_heading_and_its_keys(kind: str) -> None:
-    text = section("docs/job-file.md", f"`{kind}`")
+    text = section("docs/sources.md", f"`{kind}`")
     assert _said_keys(SOURCES[kind].params) - rows(text) == set()
+    assert re.search(rf"\b(pull|type): {kind}\b", text), "it has no example"
 
 
 @pytest.mark.parametrize("kind", CHANNELS)

@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "simulate": ("simulate", "Show the coming load as a timeline.", "Tools"),
     "schema": ("check", "Print the JSON Schema of job files.", "Tools"),
     "secret": ("secrets", "Store the values that ${NAME} stands for.", "Tools"),
+    "source": ("sources", "List the sources that `pull:` can ask, or pull one now.", "Tools"),
     "completion": ("workspace", "Print the shell completion script.", "Tools"),
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rota.engine.notices import channel_of
@@ -18,13 +18,12 @@ from rota.ports.store import Store, Tx
 
 
 class StoredSourceStates:
-    """In the state of one workspace. `on_queued` is called when a message waits to be sent."""
+    """In the state of one workspace."""
 
     def __init__(self, store: Store, clock: Clock, secrets: SecretSource) -> None:
         self._store = store
         self._clock = clock
         self._secrets = secrets
-        self.on_queued: Callable[[], None] = lambda: None
 
     async def get(self, name: str) -> Any:
         """None when there is none."""
@@ -55,14 +54,8 @@ class StoredSourceStates:
         """Queue a message about each conflict to each of the workspace's channels, once."""
         now = self._clock.now()
         messages = [message for conflict in conflicts for message in _messages(source, conflict, config, now)]
-
-        def work(tx: Tx) -> bool:
-            return sum(tx.outbox.add(message) for message in messages) > 0
-
-        if not messages:
-            return
-        if await self._store.write(work):
-            self.on_queued()
+        if messages:
+            await self._store.write(lambda tx: sum(map(tx.outbox.add, messages)))
 
 
 def _messages(source: str, conflict: Conflict, config: WorkspaceConfig, now: Micros) -> list[Message]:

@@ -18,8 +18,8 @@ from rota.model.instants import from_micros
 from rota.model.job import ProcessLimits
 from rota.ports.processes import HostCall, OnOutput
 from rota.ports.sources import Conflict, Pulled, place_of, report_of
-from rota.ports.steps import Services, SourceKind
-from rota.templates import fill_secrets_in, render_value
+from rota.ports.steps import SecretSource, Services, SourceKind
+from rota.templates import fill_secrets_in, render_value, secret_names
 
 # How many items a consumer's place remembers at least, so that news is told from what was seen before.
 _REMEMBERED = 5_000
@@ -81,8 +81,8 @@ def kind_of(name: str, config: WorkspaceConfig, sources: Mapping[str, SourceKind
 
 async def _pull(asked: Asked, services: Services, config: WorkspaceConfig, log: OnOutput) -> Pulled:
     kind = kind_of(asked.name, config, services.sources)
-    defaults = {key: value for key, value in config.sources.get(asked.name, {}).items() if key != "type"}
-    written = {**defaults, **asked.keys}
+    settings = {key: value for key, value in config.sources.get(asked.name, {}).items() if key != "type"}
+    written = {**_defaults(kind, services.secrets), **settings, **asked.keys}
     # What `${NAME}` stands for is not in it, nor what templates give: else each payload would leave a place behind.
     place = place_of(asked.name, _digest([kind.key, written]), asked.consumer)
     rendered = render_value(written, asked.values, fill_later=True)
@@ -113,14 +113,26 @@ async def _pull(asked: Asked, services: Services, config: WorkspaceConfig, log: 
     return replace(pulled, kept={place: state, report_of(asked.name): report})
 
 
+def _defaults(kind: SourceKind, secrets: SecretSource) -> dict[str, Any]:
+    """The keys that a kind has unless somebody sets them; none that the source can do without and has no secret for."""
+    fields = kind.params.model_fields
+    return {
+        name: value
+        for name, value in getattr(kind, "defaults", {}).items()
+        if fields[name].is_required()
+        or all(secrets.get(secret) is not None for secret in secret_names(str(value)))
+    }
+
+
 def _check(kind: SourceKind, config: Mapping[str, Any]) -> None:
     try:
         kind.params.model_validate(config)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]  # the input can be a secret
         key = ".".join(str(part) for part in first["loc"])
+        words = "there is no such key" if first["type"] == "extra_forbidden" else first["msg"]
         raise StepError(
-            f"`pull: {kind.key}`: `{key}`: {first['msg']}" if key else f"`pull: {kind.key}`: {first['msg']}",
+            f"`pull: {kind.key}`: `{key}`: {words}" if key else f"`pull: {kind.key}`: {words}",
             code="bad_value",
             permanent=True,
             hint=f"its keys: {', '.join(f.alias or name for name, f in kind.params.model_fields.items())}",

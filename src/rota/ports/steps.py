@@ -139,7 +139,8 @@ class SourceKind(Protocol):
     The function takes `config` (the source's keys, rendered, secrets filled in), `workspace` (path), `now`
     (ISO 8601) and `timezone`. A kind may have `wants`, a tuple of further arguments that it takes: `cursor` (what
     it returned as such when this consumer's last pull succeeded, else None) and `source` (the name that it is
-    asked by). It returns `items` and `text`, and may return more:
+    asked by); and `defaults`, keys that are there unless somebody sets them: `{"token": "${NOTION_TOKEN}"}`. It
+    returns `items` and `text`, and may return more:
 
     - `items`: JSON-able mappings. `id` is stable for the same thing, `version` changes when it does. All of
       them, or those that are new or changed since `cursor`; its docstring says which.

@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from rota.ports.plugins import load_plugins
 from rota.ports.steps import SourceKind
 from rota.sources.calendar import Calendar
+from rota.sources.krisp import Krisp
+from rota.sources.notion import Notion
 
 ENTRY_POINTS = "rota.sources"
 
 SOURCES: Mapping[str, SourceKind] = {
     Calendar.key: Calendar(),
+    Krisp.key: Krisp(),
+    Notion.key: Notion(),
 }
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from rota.model.errors import StepError
+from rota.model.errors import StepError, TemplateError
 from rota.ports.sources import Conflict
 from rota.ports.steps import Done
 
@@ -225,3 +225,38 @@ def test_a_source_whose_answer_has_another_shape_is_a_failure(shelf: Bench, answ
     with pytest.raises(StepError, match="did not return items and text") as caught:
         shelf.run({"pull": "shelf"})
     assert caught.value.permanent
+
+
+# --- keys that a kind brings along ---------------------------------------------------------------
+
+
+class MailParams(BaseModel):
+    token: str
+    spare: str | None = None
+
+
+class Mail:
+    """A source with keys of its own that name secrets."""
+
+    key: ClassVar[str] = "mail"
+    params: ClassVar[type[BaseModel]] = MailParams
+    defaults: ClassVar[dict[str, str]] = {"token": "${MAIL_TOKEN}", "spare": "${MAIL_SPARE}"}
+    target: ClassVar[str] = f"{__name__}:pull"
+
+
+def test_a_kinds_own_keys_are_there_unless_somebody_sets_them(bench: Bench) -> None:
+    bench.sources["mail"] = Mail()
+    bench.secrets.stored = {"MAIL_TOKEN": "t0ken"}
+    asked = bench.done({"pull": "mail"}).values["items"][0]["config"]
+    assert asked == {"token": "t0ken"}  # the other one can be done without, and is not set
+    bench.settings(sources={"mail": {"token": "fixed"}})
+    bench.secrets.stored = {"MAIL_SPARE": "more"}
+    assert bench.done({"pull": "mail"}).values["items"][0]["config"] == {"token": "fixed", "spare": "more"}
+
+
+def test_a_key_that_a_kind_needs_names_the_secret_that_is_missing(bench: Bench) -> None:
+    bench.sources["mail"] = Mail()
+    with pytest.raises(TemplateError) as caught:
+        bench.run({"pull": "mail"})
+    assert "rota secret set MAIL_TOKEN" in (caught.value.hint or "")
+    assert "MAIL_TOKEN" in bench.states.failures["mail"]
