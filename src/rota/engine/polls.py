@@ -253,7 +253,7 @@ class Polls:
             consumer=f"{of.record.id}@{of.trigger.id}",
             keys=of.trigger.options.get("source", {}),
             values=values,
-            env=clean_environment(config),
+            env={**clean_environment(config), "ROTA_WORKSPACE": str(self._workspace)},
         )
 
     async def _worked(self, held: _Held, of: Watching, pulled: Pulled) -> None:
