@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from bench import fill
+from bench import fill, polls
 from bench.figures import percentiles
 from bench.workspace import NOOP, SECOND, SHELL, Bench, at_jobs, wait_until
 from rota.app.commands import run_job
@@ -34,6 +34,8 @@ class Size:
     spread_seconds: float = 60.0
     seconds: int = 30
     idle: float = 30.0
+    polls: int = 1_000
+    polls_seconds: float = 30.0
     many_seconds: int = 15
     starts: int = 10
 
@@ -46,6 +48,8 @@ QUICK = Size(
     spread_seconds=20.0,
     seconds=15,
     idle=10.0,
+    polls=200,
+    polls_seconds=10.0,
     many_seconds=8,
     starts=5,
 )
@@ -241,6 +245,7 @@ def scenarios(size: Size) -> Mapping[str, Callable[[Path], dict[str, float]]]:
         "spread": partial(spread, size.spread, size.spread_seconds),
         "burst": partial(burst, size.burst),
         "idle": partial(idle, size.idle),
+        "polls": partial(polls.unchanged, size.polls, 10, size.polls_seconds),
         "start": partial(start, size.starts),
         "many_10k": partial(many, "10k", 10_000, size.many_seconds),
         "many_100k": partial(many, "100k", 100_000, size.many_seconds),
