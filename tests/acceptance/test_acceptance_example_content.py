@@ -264,6 +264,7 @@ def test_the_settings_and_every_job_file_are_right() -> None:
     assert jobs == {
         "daily-reflection": ["0 21 * * *"],
         "morning-prep": ["30 6 * * *"],
+        "notion-sync": ["every 15m"],
         "weekly-plan": ["0 20 * * 0"],
     }
 

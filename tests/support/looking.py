@@ -40,6 +40,7 @@ def poll_calendar(rota: Rota) -> None:
     if not (rota.layout.jobs / "polls.yaml").exists():
         note_event(rota, FIRST)
         rota.job("polls", POLLS)
+        rota("list")
 
 
 def note_event(rota: Rota, title: str = "") -> None:

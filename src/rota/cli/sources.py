@@ -61,7 +61,11 @@ def _state(view: SourceView) -> str:
     if view.items is None:
         return "ok" if view.configured else "not in rota.yaml"
     by = f", polled by {', '.join(view.polled_by)}" if view.polled_by else ""
-    return f"ok: {view.items} items, {view.new} new{by}"
+    return f"ok: {_many(view.items, 'item')}, {view.new} new{by}"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _as_json(view: SourceView) -> dict[str, Any]:
@@ -113,8 +117,8 @@ def pull_command(ctx: click.Context, name: str, keys: tuple[str, ...], if_new: b
 
 
 def _say(name: str, pulled: Pulled) -> None:
-    written = f", {len(pulled.files)} files written" if pulled.files else ""
-    note(f"{name}: {len(pulled.items)} items, {len(pulled.new)} new{written}.")
+    written = f", {_many(len(pulled.files), 'file')} written" if pulled.files else ""
+    note(f"{name}: {_many(len(pulled.items), 'item')}, {len(pulled.new)} new{written}.")
     if pulled.note:
         note(pulled.note)
     for conflict in pulled.conflicts:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,7 +33,8 @@ def items(events: Sequence[CalendarEvent], window: Window) -> list[dict[str, Any
 def item(event: CalendarEvent, day: date) -> dict[str, Any]:
     """What templates and prompts get of an event.
 
-    uid, title, start and end (ISO 8601 with offset; dates, the end excluded, when `all_day`), location,
+    id (the same when it is moved; of a series, each instance has its own), version (another when anything
+    of the event is), uid, title, start and end (ISO 8601 with offset; dates, the end excluded, when `all_day`), location,
     place (the location in few words), description, url, calendar, status (confirmed, tentative),
     organizer, attendees (names), day, time (of that day: `09:00–09:30`, `all day`), until (the last day
     of several, `Fri 27 Nov`), zone_note (`15:00 New York`, when its own zone has another time),
@@ -39,7 +42,7 @@ def item(event: CalendarEvent, day: date) -> dict[str, Any]:
     """
     component = event.component
     location = _line(component.get("LOCATION"))
-    return {
+    about = {
         "uid": str(component.get("UID", "")),
         "title": _line(component.get("SUMMARY")) or "(no title)",
         "start": event.start.isoformat(),
@@ -53,12 +56,28 @@ def item(event: CalendarEvent, day: date) -> dict[str, Any]:
         "status": "tentative" if _line(component.get("STATUS")).upper() == "TENTATIVE" else "confirmed",
         "organizer": next(iter(_people(component, "ORGANIZER")), ""),
         "attendees": _people(component, "ATTENDEE"),
-        "day": day.isoformat(),
-        "time": _time(event, day),
-        "until": day_name(last) if (last := _last_day(event)) > day and event.all_day else "",
         "zone_note": _zone_note(event),
         "moved_from": _moved(event),
     }
+    return {
+        "id": _id(event),
+        "version": hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16],
+        **about,
+        "day": day.isoformat(),
+        "time": _time(event, day),
+        "until": day_name(last) if (last := _last_day(event)) > day and event.all_day else "",
+    }
+
+
+def _id(event: CalendarEvent) -> str:
+    """The UID; of an instance of a series, with where the series has it; without a UID, start and title."""
+    component, uid = event.component, str(event.component.get("UID", ""))
+    first = component["RECURRENCE-ID"].dt if "RECURRENCE-ID" in component else event.own_start or event.start
+    moment = f"{first.astimezone(UTC):%Y%m%dT%H%M%SZ}" if isinstance(first, datetime) else f"{first:%Y%m%d}"
+    if not uid:
+        return f"{moment}/{_line(component.get('SUMMARY'))}"
+    repeats = any(name in component for name in ("RRULE", "RDATE", "RECURRENCE-ID"))
+    return f"{uid}/{moment}" if repeats else uid
 
 
 def text(events: Sequence[CalendarEvent], window: Window, unread: Sequence[str] = ()) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import warnings
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -13,6 +16,7 @@ from rota.model.errors import StepError, ZoneError
 from rota.schedule.zones import zone
 from rota.sources import agenda, ics_files
 from rota.sources.ics_events import Window, events_in
+from rota.sources.ics_people import is_declined
 
 _MOST_NOTES = 10
 _NAMED_DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
@@ -40,8 +44,14 @@ class CalendarParams(BaseModel):
     timezone: str | None = Field(
         default=None, description="The zone that days and times are given in; default: the job's."
     )
+    me: list[Annotated[str, Field(min_length=1)]] = Field(
+        default=[],
+        description="Your addresses: what you declined is left out. A calendar that is called by an address, as "
+        "Google's are, is yours.",
+    )
+    declined: bool = Field(default=False, description="List what you declined, too.")
 
-    @field_validator("calendar", mode="before")
+    @field_validator("calendar", "me", mode="before")
     @classmethod
     def _one_or_many(cls, value: object) -> object:
         return [value] if isinstance(value, str) else value
@@ -59,11 +69,16 @@ class Calendar:
     key: ClassVar[str] = "calendar"
     params: ClassVar[type[BaseModel]] = CalendarParams
     target: ClassVar[str] = "rota.sources.calendar:pull"
+    wants: ClassVar[tuple[str, ...]] = ("cursor",)
 
 
-def pull(config: dict[str, Any], workspace: str, now: str, timezone: str) -> dict[str, Any]:
+def pull(
+    config: dict[str, Any], workspace: str, now: str, timezone: str, *, cursor: Any = None
+) -> dict[str, Any]:
     """The agenda: `items` (see agenda.item), all-day ones first, then by start; `text` in Markdown; `note`.
 
+    They are all there each time. `unchanged`: the days that are asked for and every byte of the calendars are
+    what they were at `cursor`.
     One calendar of several that cannot be read is named in the text and in the note; when none can be
     read, that is a StepError. A broken event is left out and named in the note.
     """
@@ -80,6 +95,9 @@ def pull(config: dict[str, Any], workspace: str, now: str, timezone: str) -> dic
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # guesses at a zone's name, which are noted where they fail
         found, notes = events_in(documents, window)
+    if not params.declined:
+        found = [event for event in found if not is_declined(event, params.me)]
+    seen = _digest(params, window, documents, failures)
     unread = [f"Not read: {failure.message}" for failure in failures]
     if len(notes) > _MOST_NOTES:
         notes[_MOST_NOTES:] = [f"and {len(notes) - _MOST_NOTES} more"]
@@ -89,7 +107,25 @@ def pull(config: dict[str, Any], workspace: str, now: str, timezone: str) -> dic
         "items": agenda.items(found, window),
         "text": agenda.text(found, window, unread),
         "note": "; ".join([*unread, *notes]),
+        "cursor": seen,
+        "unchanged": not failures and seen == cursor,
     }
+
+
+def _digest(
+    params: CalendarParams,
+    window: Window,
+    documents: Sequence[ics_files.Document],
+    failures: Sequence[StepError],
+) -> str:
+    """What the agenda is made of, in short."""
+    made_of = [params.me, params.declined, str(window.first), str(window.last), str(window.zone)]
+    texts = [
+        [document.name, hashlib.sha256(document.text.encode("utf-8", "replace")).hexdigest()]
+        for document in documents
+    ]
+    whole = json.dumps([made_of, texts, [failure.message for failure in failures]])
+    return hashlib.sha256(whole.encode()).hexdigest()[:32]
 
 
 def _params(config: dict[str, Any]) -> CalendarParams:

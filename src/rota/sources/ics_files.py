@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from rota.model.errors import StepError
+from rota.sources.ics_cache import AnswerCache
 from rota.sources.ics_text import decode
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ _SCHEMES = ("http", "https", "webcal", "webcals")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # Statuses below 500 after which the same request may work later.
 _TRANSIENT = (408, 425, 429)
+_NOT_MODIFIED = 304
+CACHE = Path(".rota", "cache", "calendars")
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,11 @@ def read(calendars: Sequence[str], workspace: Path) -> tuple[list[Document], lis
     """
     documents: list[Document] = []
     failures: list[StepError] = []
+    cache = AnswerCache(workspace / CACHE if (workspace / ".rota").is_dir() else None)
     for place in calendars or _default(workspace):
         try:
             if _is_address(place):
-                documents.append(_document(fetch(place), _host(place), _host(place)))
+                documents.append(_document(fetch(place, cache), _host(place), _host(place)))
             else:
                 documents.extend(_from_path(place, workspace, failures))
         except StepError as error:
@@ -90,9 +94,10 @@ def _read_file(file: Path, label: str) -> bytes:
     return data
 
 
-def fetch(url: str) -> bytes:
-    """The body behind an address; StepError, permanent where asking again cannot help.
+def fetch(url: str, cache: AnswerCache) -> bytes:
+    """The body behind an address, that of last time where the server says that it is the same.
 
+    Raises StepError, permanent where asking again cannot help.
     Addresses of private calendars are secrets: messages name the host alone.
     """
     import httpx
@@ -100,13 +105,21 @@ def fetch(url: str) -> bytes:
     host, deadline = _host(url), time.monotonic() + TOTAL_SECONDS
     timeout = httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
     headers = {"accept": "text/calendar, */*;q=0.5", "user-agent": "rota"}
+    known = cache.get(url)
+    if known is not None:
+        headers |= known[0]
     try:
         with (
             httpx.Client(timeout=timeout, headers=headers, follow_redirects=True, max_redirects=5) as client,
             client.stream("GET", _http(url)) as response,
         ):
+            if response.status_code == _NOT_MODIFIED and known is not None:
+                return known[1]
             _check_status(response, host)
-            return _body(response, host, deadline)
+            body = _body(response, host, deadline)
+            _document(body, host, host)  # what is no calendar is not kept
+            cache.put(url, response.headers, body)
+            return body
     except httpx.TimeoutException:
         raise _too_slow(host) from None
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects) as error:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from rota.model.errors import StepError
 from rota.ports.files import write_atomic
@@ -55,6 +55,12 @@ class KrispParams(BaseModel):
         description="How many recordings one pull reads; the next goes on from there.",
     )
     base_url: str = Field(default=BASE_URL, description="Where Krisp's API is.")
+
+    @field_validator("payload", mode="before")
+    @classmethod
+    def _text_of_json(cls, value: object) -> object:
+        """A payload that came as a text, by a parameter say."""
+        return json.loads(value) if isinstance(value, str) else value
 
 
 class Krisp:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from tests.support.krisp_server import (
     ACTIONS,
     KEY,
@@ -58,7 +60,7 @@ def pulls(krisp: KrispServer, tmp_path: Path) -> Pulls:
     return Pulls(krisp, tmp_path)
 
 
-def deliver(workspace: Path, payload: dict[str, Any]) -> dict[str, Any]:
+def deliver(workspace: Path, payload: Any) -> dict[str, Any]:
     """What a hook's step does."""
     return pull({"payload": payload}, str(workspace), NOW, "Europe/London", cursor=None, source="krisp")
 
@@ -155,6 +157,14 @@ def test_values_are_data_wherever_they_stand(tmp_path: Path) -> None:
     assert "{{ 7*7 }}" in text
     assert "\nevil: true\n" not in text.split("\n---\n")[0]
     assert not (tmp_path.parent / "etc").exists()
+
+
+def test_a_payload_that_came_as_text_is_read(tmp_path: Path) -> None:
+    deliver(tmp_path, json.dumps(webhook("transcript_created", TRANSCRIPT)))
+    assert "## Transcript" in only(tmp_path)
+    for odd in ("no json", "[1]", "7"):
+        with pytest.raises(ValidationError):
+            KrispParams.model_validate({"payload": odd})
 
 
 def test_flat_payloads_and_other_names_are_read() -> None:
