@@ -49,10 +49,6 @@ class LooksTable(Protocol):
         """These items have not been seen; None: nothing has."""
         ...
 
-    def prune(self, record: LookRecord, keep: int, older_than: Micros) -> int:
-        """Forget the items seen longest ago, as far as there are more than `keep` and seen before that; how many."""
-        ...
-
 
 class WatchedFiles(Protocol):
     """The files of a workspace, for triggers. The first two block the first two block, and are called in a thread."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Select, and_, delete, func, select, update
+from sqlalchemy import Select, and_, delete, select, update
 
 from rota.store.core import columns, constant, here, insert, param, statement, upsert
 from rota.store.schema import jobs, looks, seen
@@ -44,13 +44,3 @@ SEEN = statement(lambda: select(seen.c.item, seen.c.version).where(here(seen), *
 SEE = statement(lambda: upsert(seen))
 FORGET = statement(lambda: delete(seen).where(here(seen), *_SEEN_BY, seen.c.item == param("item")))
 FORGET_ALL = statement(lambda: delete(seen).where(here(seen), *_SEEN_BY))
-COUNT = statement(lambda: select(func.count()).select_from(seen).where(here(seen), *_SEEN_BY))
-OLDEST = statement(
-    lambda: (
-        select(seen.c.item)
-        .where(here(seen), *_SEEN_BY)
-        .where(seen.c.seen_at < param("older_than"))
-        .order_by(seen.c.seen_at, seen.c.item)
-        .limit(param("limit"))
-    )
-)

@@ -86,17 +86,6 @@ class Looks:
         for item in items:
             self._session.change(q.FORGET, item=item, **of)
 
-    def prune(self, record: LookRecord, keep: int, older_than: Micros) -> int:
-        """Forget the items seen longest ago, as far as there are more than `keep` and seen before that; how many."""
-        of = {"job_id": record.job_id, "trigger_id": record.trigger_id}
-        surplus = self._session.value(q.COUNT, **of) - keep
-        if surplus <= 0:
-            return 0
-        old = self._session.all(q.OLDEST, older_than=older_than, limit=surplus, **of)
-        for (item,) in old:
-            self._session.change(q.FORGET, item=item, **of)
-        return len(old)
-
 
 def _values(record: LookRecord) -> dict[str, object]:
     return {
