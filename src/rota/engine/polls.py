@@ -108,8 +108,9 @@ class Polls:
     async def run_dry(self) -> None:
         """Poll what is due now, and wait for it: for a process that looks only once."""
         self._read(self._clock.now(), spread=False)
+        begun: set[str] = set()
         while True:
-            self._begin(self._clock.now())
+            self._begin(self._clock.now(), begun)
             tasks = [held.task for held in self._held.values() if held.task is not None]
             if not tasks:
                 break
@@ -187,7 +188,8 @@ class Polls:
 
     # One poll
 
-    def _begin(self, now: Micros) -> None:
+    def _begin(self, now: Micros, begun: set[str] | None = None) -> None:
+        """Begin what is due. `begun`: names of polls, each of which is begun once at most."""
         busy = [held for held in self._held.values() if held.task is not None]
         free, free_slow = PLACES - len(busy), SLOW_PLACES - sum(held.is_slow for held in busy)
         due = [
@@ -200,8 +202,13 @@ class Polls:
                 return
             if held.is_slow and free_slow <= 0:
                 continue
+            name = f"poll {held.record.job_id} {held.record.trigger_id}"
+            if begun is not None and name in begun:
+                continue
+            if begun is not None:
+                begun.add(name)
             free, free_slow = free - 1, free_slow - held.is_slow
-            held.task = asyncio.create_task(self._guarded(held), name=f"poll {held.record.job_id}")
+            held.task = asyncio.create_task(self._guarded(held), name=name)
 
     async def _guarded(self, held: _Held) -> None:
         """One poll. What goes wrong with one source is its own affair."""
