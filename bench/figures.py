@@ -33,6 +33,9 @@ FIGURES: tuple[Figure, ...] = (
     Figure("idle_cpu", "%", False, "idle with 20 jobs: CPU of one core"),
     Figure("idle_rss", "MB", False, "idle with 20 jobs: RSS"),
     Figure("idle_wakeups", "/min", False, "idle with 20 jobs: wake-ups"),
+    Figure("polls_cpu", "%", False, "1,000 unchanged sources, polled every 15 min: CPU of one core"),
+    Figure("polls_ms", "ms", False, "one poll of an unchanged source: CPU"),
+    Figure("polls_rss", "MB", False, "unchanged sources: RSS of the daemon"),
     *(
         figure
         for count in ("10k", "100k", "1M")

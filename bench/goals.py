@@ -78,6 +78,8 @@ GOALS: dict[str, Goal] = {
     "hook_p99": _fixed(30, "ms"),
     "idle_cpu": _fixed(0.2, "%"),
     "idle_rss": _fixed(80, "MB"),
+    "polls_cpu": _fixed(1, "%"),
+    "polls_rss": _fixed(90, "MB"),
     **{f"many_{count}_ready": _fixed(1, "s") for count in ("10k", "100k", "1M")},
     **{f"many_{count}_cpu": _fixed(0.3, "%") for count in ("10k", "100k", "1M")},
     **{f"many_{count}_rss": _fixed(90, "MB") for count in ("10k", "100k", "1M")},

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from bench import fill, notes
+from bench import fill, notes, polls
 from bench.figures import percentiles
 from bench.hooks import hooks
 from bench.workspace import NOOP, SECOND, SHELL, Bench, at_jobs, wait_until
@@ -37,6 +37,8 @@ class Size:
     posts: int = 20_000
     post_seconds: float = 10.0
     idle: float = 30.0
+    polls: int = 1_000
+    polls_seconds: float = 30.0
     many_seconds: int = 15
     starts: int = 10
     notes: int = 10_000
@@ -53,6 +55,8 @@ QUICK = Size(
     posts=10_000,
     post_seconds=5.0,
     idle=10.0,
+    polls=200,
+    polls_seconds=10.0,
     many_seconds=8,
     starts=5,
 )
@@ -252,6 +256,7 @@ def scenarios(size: Size) -> Mapping[str, Callable[[Path], dict[str, float]]]:
         "burst": partial(burst, size.burst),
         "hooks": partial(hooks, size.posts, size.post_seconds),
         "idle": partial(idle, size.idle),
+        "polls": partial(polls.unchanged, size.polls, 10, size.polls_seconds),
         "start": partial(start, size.starts),
         "index_10k": partial(notes.index, "10k", size.notes, size.questions),
         "many_10k": partial(many, "10k", 10_000, size.many_seconds),

@@ -59,6 +59,9 @@ async def _days(opened: Opened, engine: Engine) -> None:
     app.store.write_now(lambda tx: tx.cursors.put("feed", {"etag": "x", "seen": ["a", "b"]}, BEGIN))
     run_job(app, "gone")
     await _pass(engine)
+    opened.file("inbox/letter.md", "Dear Ana\n")
+    opened.job("inbox", "on: [{files: inbox/*.md}]\nscript: tell.sh\n")
+    await engine.files.settle(30.0)
     for life in (stopped, crashed):
         app.store.write_now(partial(_live, life=life))
     (opened.root / ".rota/jobs/gone.yaml").unlink()

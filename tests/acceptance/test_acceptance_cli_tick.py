@@ -37,7 +37,7 @@ def test_a_tick_from_cron(rota: Rota) -> None:
 
 def test_a_tick_whose_run_fails_says_so(rota: Rota) -> None:
     rota.job("bad", "schedule: every 1s\nsteps:\n  - run: exit 3\n")
-    rota("tick")
+    rota.quick("list")
     eventually(lambda: rota.quick("due", "--json").json)
     said = rota("tick", code=1)
     assert "bad failed: step `run`: exit code 3" in said.out

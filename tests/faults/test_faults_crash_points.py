@@ -16,7 +16,23 @@ from pathlib import Path
 import pytest
 from tests.support.hooks import Sender, bearer, url_of
 from tests.support.invariants import WITNESS, Inspection
-from tests.support.load import EXPECTED, TWO_MINUTES_LATER, change_state, lay_out, settle, survivors
+from tests.support.load import (
+    EXPECTED,
+    TWO_MINUTES_LATER,
+    ask_state,
+    change_state,
+    lay_out,
+    settle,
+    survivors,
+)
+from tests.support.looking import (
+    drop,
+    not_run_once,
+    note_event,
+    poll_calendar,
+    poll_what_is_away,
+    watch_files,
+)
 from tests.support.rota import WITHIN, Rota, eventually
 
 from rota.app.control import running_daemon
@@ -133,9 +149,38 @@ def called(rota: Rota) -> str:
     return str(reply.json["delivery"])
 
 
+def a_file_came(rota: Rota) -> None:
+    watch_files(rota)
+    drop(rota)
+
+
+def an_event_was_noted(rota: Rota) -> None:
+    poll_calendar(rota)
+    note_event(rota)
+
+
+def an_event_is_noted_later(rota: Rota) -> None:
+    begun = "SELECT 1 FROM looks WHERE job_id = 'polls' AND fingerprint != ''"
+    eventually(lambda: ask_state(rota, begun), "it has polled what is there")
+    note_event(rota)
+
+
+def is_stopped_after_polls(rota: Rota) -> None:
+    polled = "SELECT 1 FROM looks WHERE job_id = 'polls' AND looked_at IS NOT NULL"
+    eventually(lambda: ask_state(rota, polled), "it polls")
+    time.sleep(3)  # once more, and nothing is new
+    os.kill(rota.daemon_pid(), signal.SIGTERM)
+
+
 AN_HOUR = Way(before=an_hour_passes)
 WAYS = {
     "scheduler.rewound": Way(before=the_clock_was_ahead),
+    "files.before_write": Way(before=a_file_came),
+    "files.after_write": Way(before=a_file_came),
+    "polls.before_write": Way(before=poll_calendar, then=an_event_is_noted_later),
+    "polls.after_write": Way(before=an_event_was_noted),
+    "polls.noted": Way(before=poll_calendar, then=is_stopped_after_polls),
+    "polls.failed": Way(before=poll_what_is_away),
     "dispatcher.taken_back": Way(then=its_claim_is_lost),
     "executor.released": Way(then=is_stopped_at_work),
     "plain.given_back": Way(then=a_slow_crowd),
@@ -157,6 +202,8 @@ WAYS = {
 SEQUENCES = (
     ("executor.step_begun", "recovery.swept", "recovery.taken_over", "resume.step_recovered"),
     ("outbox.claimed", "recovery.messages_reopened", "outbox.sent", "outbox.recorded"),
+    ("files.before_write", "files.after_write", "files.before_write"),
+    ("polls.before_write:2", "polls.after_write", "polls.noted", "polls.failed"),
     ("executor.released", "outbox.returned", "outbox.not_sent", "notices.queued"),
     ("dispatcher.taken_back", "resume.answer_taken", "commands.queued", "commands.answered"),
     ("plain.begun", "plain.given_back"),
@@ -213,7 +260,9 @@ def test_nothing_is_lost_or_doubled_by_kill_9_at(rota: Rota, points: tuple[str, 
         assert Inspection(rota.root, expected).harm() == {}, f"after {point}"
     two_minutes_pass(rota)
     rota.up()
+    eventually(lambda: not not_run_once(rota), "every file and every event has its one run")
     found = settle(rota, expected)
+    assert not_run_once(rota) == []
     assert found.unrest() == {}
     assert survivors(rota) == [], "no process of its steps survives"
     assert [row["question"] for row in found.rows["approvals"] if row["state"] == "open"] == []

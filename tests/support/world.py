@@ -7,7 +7,7 @@ import inspect
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
@@ -24,9 +24,11 @@ from rota.engine.queueing import Call, default_params, queue
 from rota.engine.source_states import StoredSourceStates
 from rota.model.config import WorkspaceConfig
 from rota.model.errors import StepError, StoreError
+from rota.model.globs import ignores, read_glob
 from rota.model.instants import Micros
 from rota.model.job import Job, OnInterrupt
 from rota.model.ledger import JobRecord, Occurrence, TriggerRecord
+from rota.model.looks import FileSign, FileWatch
 from rota.model.message import Message
 from rota.model.run import Attempt, Reason, Run, RunState, StepRun
 from rota.ports.batches import Answer, BatchCall, HostBatch
@@ -192,6 +194,44 @@ class Secrets:
         return self.stored
 
 
+class Files:
+    """The files that triggers look at: as the test says. Their dates are the world's clock."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.signs: dict[str, FileSign] = {}
+        self.texts: dict[str, str] = {}
+        self.scans = 0
+        self.digests = 0
+        self.woken: asyncio.Event | None = None
+
+    def write(self, path: str, text: str = "x") -> None:
+        """Somebody writes a file, now."""
+        now = self._clock.now()
+        self.texts[path] = text
+        self.signs[path] = FileSign(len(text), now, now)
+
+    def remove(self, path: str) -> None:
+        del self.texts[path], self.signs[path]
+
+    def scan(self, watch: FileWatch) -> dict[str, FileSign]:
+        self.scans += 1
+        globs = [read_glob(pattern) for pattern in watch.patterns]
+        return {
+            path: sign
+            for path, sign in self.signs.items()
+            if any(glob.matches(path) for glob in globs) and not ignores(watch.ignore, path)
+        }
+
+    def digest(self, path: str, sign: FileSign) -> str | None:
+        self.digests += 1
+        return f"<{self.texts[path]}>" if self.signs.get(path) == sign else None
+
+    async def wakes(self, watches: Callable[[], Collection[FileWatch]], wake: asyncio.Event) -> None:
+        self.woken = wake
+        await asyncio.Event().wait()
+
+
 class FaultyStore:
     """A store that can be told to fail: `faults` are raised by the next writes, `dead` by every one."""
 
@@ -246,6 +286,7 @@ class World:
         self.clock = FakeClock()
         self.real = open_store(root / ".rota" / "state.db")
         self.hosts, self.processes, self.secrets = Hosts(), Processes(), Secrets()
+        self.files = Files(self.clock)
         self.behaviours: dict[str, Behaviour] = {}
         self.began: list[Began] = []
         self.channels = {key: Channel(key) for key in ("chat", "mail")}
@@ -278,7 +319,7 @@ class World:
             StepNotifier(self.store, self.clock), StoredSourceStates(self.store, self.clock, self.secrets), self.hosts,
         )  # fmt: skip
         engine = Engine(
-            self.store, self.clock, services, workspace=self.root, config=self.config,
+            self.store, self.clock, services, self.files, workspace=self.root, config=self.config,
             owner=f"{socket.gethostname()}-{self._lives}-test", owners=self.root / ".rota" / "owners", only=only,
         )  # fmt: skip
         engine.scheduler.starter = None  # each pass by itself, so that a test sees what it leaves

@@ -48,6 +48,7 @@ def dry_run(app: App, job_id: str, params: Mapping[str, str]) -> list[DryStep]:
         config=app.config,
         previous=previous,
     )
+    values |= _samples(job)
     values["steps"] = StepsView({step.id: _unknown(step.id) for step in job.steps})
     wrong = misplaced(app, job, record.path or record.id)
     found = []
@@ -93,19 +94,33 @@ def _evidence(job: Job, values: Mapping[str, Any], wrong: Sequence[SpecError]) -
         yield DryStep(EVIDENCE_STEP, item.kind, config, None, tuple(problems))
 
 
-class _Unknown(dict[str, str]):
-    """The names that a step puts out, which nobody knows before it runs: whichever is asked for."""
+def _samples(job: Job) -> dict[str, Any]:
+    """What triggers that look would find: a stand-in for each name that is asked for."""
+    names = {"files": ("file", "files"), "poll": ("item", "items")}
+    found: dict[str, Any] = {}
+    for one, many in (names[trigger.kind] for trigger in job.triggers if trigger.kind in names):
+        found[one] = _Unknown(one)
+        found[many] = [found[one]]
+    return found
 
-    def __init__(self, step_id: str) -> None:
-        super().__init__(output=f"<{step_id}.output>")
-        self._step_id = step_id
+
+class _Unknown(dict[str, str]):
+    """The names that something puts out, which nobody knows before a run: whichever is asked for."""
+
+    def __init__(self, whose: str, **known: str) -> None:
+        super().__init__(**known)
+        self._whose = whose
 
     def __missing__(self, key: str) -> str:
-        return f"<{self._step_id}.{key}>"
+        return f"<{self._whose}.{key}>"
 
 
 def _unknown(step_id: str) -> dict[str, Any]:
-    return {"output": f"<{step_id}.output>", "state": "succeeded", "values": _Unknown(step_id)}
+    return {
+        "output": f"<{step_id}.output>",
+        "state": "succeeded",
+        "values": _Unknown(step_id, output=f"<{step_id}.output>"),
+    }
 
 
 def _said(key: str, error: RotaError) -> str:

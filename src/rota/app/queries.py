@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rota.app.control import running_daemon
 from rota.app.doorway import Doorway, doorway
@@ -15,19 +15,27 @@ from rota.app.wiring import App
 from rota.model.errors import NotFoundError
 from rota.model.instants import Micros
 from rota.model.ledger import BrokenFile, DaemonRecord, JobRecord, Occurrence
+from rota.model.looks import LookRecord
 from rota.model.message import Approval, Message
 from rota.model.run import ACTIVE, Attempt, Run, RunState, StepRun
 from rota.ports.store import Tx
 
+if TYPE_CHECKING:
+    from rota.app.looks import LookView
+
 
 @dataclass(frozen=True)
 class JobView:
-    """A job as `rota list` shows it. `next_due`: the soonest of its time triggers, when it may fire."""
+    """A job as `rota list` shows it. `next_due`: the soonest of its time triggers, when it may fire.
+
+    `looks`: its triggers that look at files or poll.
+    """
 
     record: JobRecord
     next_due: Micros | None
     last_run: Run | None
     active: int = 0
+    looks: tuple[LookView, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,7 @@ class StatusView:
     next_due: tuple[str, Micros] | None
     broken: list[BrokenFile] = field(default_factory=list)
     undelivered: list[Message] = field(default_factory=list)
+    failing: list[LookView] = field(default_factory=list)
     questions: list[Approval] = field(default_factory=list)
     settings_errors: tuple[str, ...] = ()
     door: Doorway | None = None
@@ -101,9 +110,13 @@ def find_run(app: App, text: str) -> Run:
 
 
 def list_jobs(app: App) -> list[JobView]:
-    """Every job, by id. Three queries, however many jobs there are."""
+    """Every job, by id. Four queries, however many jobs there are."""
+    now = app.clock.now()
 
     def look(tx: Tx) -> list[JobView]:
+        looking: dict[str, list[LookRecord]] = {}
+        for one in tx.looks.all():
+            looking.setdefault(one.job_id, []).append(one)
         soonest: dict[str, Micros] = {}
         for trigger in tx.triggers.all():
             if trigger.next_due is not None:
@@ -119,11 +132,20 @@ def list_jobs(app: App) -> list[JobView]:
                 soonest.get(record.id) if record.enabled and record.paused_at is None else None,
                 latest.get(record.id),
                 counts.get(record.id, 0),
+                _looks(looking.get(record.id, ()), record, now),
             )
             for record in tx.jobs.all()
         ]
 
     return app.store.read(look)
+
+
+def _looks(records: Iterable[LookRecord], record: JobRecord, now: Micros) -> tuple[LookView, ...]:
+    """Of a job that has any: its definition takes long to read."""
+    from rota.app.looks import views
+    from rota.spec import from_json
+
+    return tuple(views(records, record, from_json(record.definition), now)) if records else ()
 
 
 def removed_jobs(app: App) -> list[JobView]:
@@ -143,7 +165,8 @@ def job_view(app: App, record: JobRecord) -> JobView:
         last = tx.runs.recent(job_id=record.id, limit=1)
         fires = record.status in {"active", "broken"}
         active = len(tx.runs.active(record.id))
-        return JobView(record, min(due) if due and fires else None, last[0] if last else None, active)
+        looks = _looks(tx.looks.of(record.id), record, app.clock.now())
+        return JobView(record, min(due) if due and fires else None, last[0] if last else None, active, looks)
 
     return app.store.read(look)
 
@@ -289,10 +312,11 @@ def retry_of(app: App, run: Run) -> Run | None:
 def status(app: App) -> StatusView:
     """The workspace at a glance."""
     running = running_daemon(app.layout)
-    counts, upcoming, daemons, active, outbox, questions = app.store.read(
+    counts, upcoming, failing, daemons, active, outbox, questions = app.store.read(
         lambda tx: (
             tx.jobs.counts(),
             tx.triggers.due(_EVER, 1),
+            _failing(tx, app.clock.now()),
             tx.daemons.recent(1),
             tx.runs.recent(states=ACTIVE, limit=1000),
             tx.outbox.recent(limit=200),
@@ -311,10 +335,23 @@ def status(app: App) -> StatusView:
         next_due=next(((t.job_id, t.next_due) for t in upcoming if t.next_due is not None), None),
         broken=broken_files(app),
         undelivered=[m for m in outbox if m.state.value in {"pending", "failed"} and m.error is not None],
+        failing=failing,
         questions=questions,
         settings_errors=tuple(str(error) for error in app.settings.errors),
         door=doorway(app),
     )
+
+
+def _failing(tx: Tx, now: Micros) -> list[LookView]:
+    """The polls whose source fails at present."""
+    looks = [look for look in tx.looks.all() if look.failures]
+    records = tx.jobs.get_many({look.job_id for look in looks})
+    return [
+        view
+        for look in looks
+        if (record := records.get(look.job_id)) is not None
+        for view in _looks([look], record, now)
+    ]
 
 
 def _is_orphan(app: App, run: Run) -> bool:

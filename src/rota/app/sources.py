@@ -32,7 +32,7 @@ class SourceView:
     """A kind of source, or one that rota.yaml names (`configured`).
 
     `keys`: the secrets that it reads, and whether each is there. `pulled_at`, `items`, `new`: of the last pull that
-    worked, whoever asked; `failed_at`, `error`: of one after it that did not. `problem`: why it cannot be used.
+    worked, whoever asked; `failed_at`, `error`: of one after it that did not. `polled_by`: jobs that poll it. `problem`: why it cannot be used.
     """
 
     name: str
@@ -45,6 +45,7 @@ class SourceView:
     new: int | None = None
     failed_at: Micros | None = None
     error: str | None = None
+    polled_by: tuple[str, ...] = ()
 
 
 def list_sources(app: App) -> list[SourceView]:
@@ -52,7 +53,12 @@ def list_sources(app: App) -> list[SourceView]:
     configured = app.config.sources
     names = [*configured, *(key for key in app.kinds.sources if key not in configured)]
     reports = app.store.read(lambda tx: tx.cursors.get_many([report_of(name) for name in names]))
-    return [_view(app, name, reports.get(report_of(name)) or {}) for name in names]
+    polled: dict[str, list[str]] = {}
+    for look in app.store.read(lambda tx: tx.looks.all()):
+        if look.kind == "poll" and look.job_id not in polled.setdefault(look.text, []):
+            polled[look.text].append(look.job_id)
+    views = [_view(app, name, reports.get(report_of(name)) or {}) for name in names]
+    return [replace(view, polled_by=tuple(polled.get(view.name, ()))) for view in views]
 
 
 def _view(app: App, name: str, report: Mapping[str, Any]) -> SourceView:

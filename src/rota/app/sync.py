@@ -12,6 +12,7 @@ from functools import partial
 from rota.app.cancelling import end_cancelled
 from rota.app.chains import CIRCLE, note_strangers, without_circles, without_strangers
 from rota.app.hooks import make_tokens
+from rota.app.looks import said
 from rota.app.stamps import STAMPS, stamps_of
 from rota.app.triggers import put_job, remove_job
 from rota.app.wiring import App
@@ -22,6 +23,7 @@ from rota.model.errors import RotaError, SpecError
 from rota.model.instants import Micros
 from rota.model.job import TIME_TRIGGERS, Job, Trigger
 from rota.model.ledger import BrokenFile, Event, JobRecord
+from rota.model.looks import LOOK_TRIGGERS
 from rota.ports.store import Tx
 from rota.spec import FileResult, digest, parse_file, parse_mapping, to_json
 from rota.workspace.jobfiles import JobFile, read, scan
@@ -285,13 +287,10 @@ def _when(trigger: Trigger) -> str:
     """A trigger as a list of jobs shows it."""
     if trigger.kind in TIME_TRIGGERS:
         return trigger.text
-    words = {
-        "webhook": f"webhook {trigger.text}",
-        "job": f"after {trigger.text}",
-        "files": f"files {trigger.text}",
-        "poll": f"poll {trigger.text}",
-    }
-    return words.get(trigger.kind, "@reboot" if trigger.kind == "reboot" else trigger.kind)
+    if trigger.kind in LOOK_TRIGGERS:
+        return said(trigger)
+    words = {"webhook": f"webhook {trigger.text}", "job": f"after {trigger.text}", "reboot": "@reboot"}
+    return words.get(trigger.kind, trigger.kind)
 
 
 def _placed(error: SpecError, path: str) -> SpecError:

@@ -15,6 +15,7 @@ from rota.model.errors import ScheduleError
 from rota.model.instants import SECOND, Micros, to_micros
 from rota.model.job import TIME_TRIGGERS, Job, Trigger
 from rota.model.ledger import Event, JobRecord, Occurrence, Outcome, TriggerRecord
+from rota.model.looks import LOOK_TRIGGERS, LookRecord
 from rota.model.run import Reason
 from rota.planning.chains import upstreams
 from rota.planning.due import next_due, occurrence_key, stretch
@@ -32,6 +33,7 @@ def put_job(tx: Tx, record: JobRecord, job: Job, now: Micros) -> None:
     note_upstreams(tx, record.id, upstreams_of(was), upstreams(job), now)
     note_boot(tx, record, now)
     note_hooks(tx, record.id, names_before(was), names_of(job), now)
+    _put_looks(tx, record.id, job)
     if not record.enabled:
         words = "the job was disabled before this run started"
         cancel_unstarted(tx, record.id, Reason("disabled", words))
@@ -54,6 +56,17 @@ def put_job(tx: Tx, record: JobRecord, job: Job, now: Micros) -> None:
         tx.triggers.put(replace(fresh, next_due=None) if used_up else fresh)
 
 
+def _put_looks(tx: Tx, job_id: str, job: Job) -> None:
+    """The triggers that look; one that is there keeps what it has seen."""
+    wanted = [trigger for trigger in job.triggers if trigger.kind in LOOK_TRIGGERS]
+    kinds = {trigger.id: trigger.kind for trigger in wanted}
+    for known in tx.looks.of(job_id):
+        if kinds.get(known.trigger_id) != known.kind:
+            tx.looks.delete(job_id, known.trigger_id)
+    for trigger in wanted:
+        tx.looks.register(LookRecord(job_id, trigger.id, trigger.kind, trigger.text))
+
+
 def remove_job(tx: Tx, job_id: str, now: Micros) -> bool:
     """Take a job off the registry; its runs and its ledger stay."""
     triggers, was = tx.triggers.of(job_id), tx.jobs.get(job_id)
@@ -65,6 +78,8 @@ def remove_job(tx: Tx, job_id: str, now: Micros) -> bool:
     for trigger in triggers:
         words = "the job was removed before this was noticed"
         skip_ahead(tx, trigger, now, at_rest(was) or Reason("removed", words))
+    for look in tx.looks.of(job_id):
+        tx.looks.delete(job_id, look.trigger_id)
     words = "the job was removed before this run started"
     cancel_unstarted(tx, job_id, Reason("removed", words), by_hand=True)
     tx.events.append(Event("job_removed", now, job_id))

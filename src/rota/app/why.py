@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from rota.app import why_not
+from rota.app import looks, why_not
 from rota.app.control import running_daemon
 from rota.app.queries import broken_files, find_job
 from rota.app.times import ago, local, parse_time
@@ -133,6 +133,7 @@ def _look(tx: Tx, app: App, record: JobRecord, at: Micros | None, limit: int) ->
         obstacles += why_not.condition(
             tx, record, job, now, workspace_value(app.layout.root, app.config), always=not called
         )
+        obstacles += looks.reasons(tx, record, job, now)
         obstacles += why_not.windows(record, job, upcoming, now) if fires else ()
     return _Known(
         record, found, runs, timed, upcoming, obstacles, tx.runs.active(record.id), tx.daemons.recent(LIVES)

@@ -112,11 +112,13 @@ def build_services(app: App) -> Services:
 def build_engine(app: App, owner: str, *, only: str | None = None) -> Engine:
     """The engine over the real processes, hosts and kinds."""
     from rota.engine.core import Engine
+    from rota.triggers.files import WorkspaceFiles
 
     return Engine(
         app.store,
         app.clock,
         build_services(app),
+        WorkspaceFiles(app.layout.root),
         workspace=app.layout.root,
         config=app.config,
         owner=owner,

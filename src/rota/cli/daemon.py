@@ -212,6 +212,8 @@ def _problem_lines(view: Any) -> Iterator[str]:
     for message in view.undelivered:
         state = "given up" if message.state.value == "failed" else "to be tried again"
         yield f"message    {message.channel} of {message.job_id} ({state}): {message.error}"
+    for look in view.failing:
+        yield f"source     {look.record.text} of {look.record.job_id} fails: {look.record.error}"
     if view.questions:
         count = len(view.questions)
         yield f"inbox      {count} question{'s' if count > 1 else ''} waiting. hint: rota inbox"
@@ -235,6 +237,10 @@ def _status_json(view: Any) -> dict[str, Any]:
         "broken": [{"path": f.path, "line": f.line, "error": f.error, "hint": f.hint} for f in view.broken],
         "settings_errors": list(view.settings_errors),
         "undelivered": [{"job": m.job_id, "channel": m.channel, "error": m.error} for m in view.undelivered],
+        "failing_sources": [
+            {"job": one.record.job_id, "source": one.record.text, "error": one.record.error}
+            for one in view.failing
+        ],
         "questions": len(view.questions),
     }
 

@@ -134,6 +134,7 @@ def _say_next(app: Any, job_id: str) -> None:
 @click.option("--all", "everything", is_flag=True, help="Removed jobs too.")
 def list_command(as_json: bool, everything: bool) -> None:
     """List the jobs, their last run and their next."""
+    from rota.app.looks import brief_next
     from rota.app.queries import broken_files, list_jobs, removed_jobs
     from rota.app.times import ago, upcoming
 
@@ -155,6 +156,8 @@ def list_command(as_json: bool, everything: bool) -> None:
                 coming = f"paused: {record.paused_reason}"
             elif view.next_due is not None:
                 coming = upcoming(view.next_due, record.timezone, now)
+            elif view.looks and record.status in {"active", "broken"}:
+                coming = brief_next(view.looks[0], now)
             rows.append([record.id, record.status, record.schedule or "manual", last, coming])
         if rows:
             print_table(
@@ -204,6 +207,7 @@ def _as_json(view: Any) -> dict[str, Any]:
         "warnings": list(record.warnings),
         "paused_reason": record.paused_reason,
         "active_runs": view.active,
+        "looks": [_look_json(look, record.timezone) for look in view.looks],
         "last_run": None
         if run is None
         else {
@@ -212,6 +216,21 @@ def _as_json(view: Any) -> dict[str, Any]:
             "reason": run.reason.text,
             "finished_at": iso(run.finished_at, record.timezone),
         },
+    }
+
+
+def _look_json(view: Any, timezone: str) -> dict[str, Any]:
+    look = view.record
+    return {
+        "trigger": look.trigger_id,
+        "kind": look.kind,
+        "what": view.what,
+        "looked_at": iso(look.looked_at, timezone),
+        "found_at": iso(look.news_at, timezone),
+        "found": look.found,
+        "failures": look.failures,
+        "error": look.error,
+        "next": iso(view.next, timezone),
     }
 
 

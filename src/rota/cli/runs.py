@@ -210,7 +210,7 @@ def cancel_command(run: str | None, job: str | None, reason: str | None) -> None
 @json_option
 def logs_command(run: str, follow: bool, as_json: bool) -> None:
     """Show what a run printed, step by step. A job's id means its latest run."""
-    from rota.app.queries import find_run
+    from rota.app.queries import find_run, run_view
 
     with workspace() as app:
         found = find_run(app, run)
@@ -220,6 +220,9 @@ def logs_command(run: str, follow: bool, as_json: bool) -> None:
         note(f"{found.job_id}  run {found.id}  {paint(found.state.value)}")
         shown = _show(app, found.id, follow=follow)
         ended = find_run(app, found.id)
+        for step in run_view(app, found.id).steps:
+            if step.state.value == "skipped" and step.reason is not None:
+                note(f"── {step.step_id} was skipped: {step.reason.text}")
         if not shown:
             note("Nothing was printed." if ended.final else "Nothing has been printed yet. hint: -f follows")
         if ended.state.value != "succeeded":

@@ -51,7 +51,7 @@ def next_command(
         note(
             "It does not fire any more."
             if after or expression.startswith("at ")
-            else "It has no time of its own."
+            else "It has no time of its own. hint: `rota why JOB` says what it waits for"
         )
 
 

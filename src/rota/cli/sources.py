@@ -60,7 +60,8 @@ def _state(view: SourceView) -> str:
         return view.problem
     if view.items is None:
         return "ok" if view.configured else "not in rota.yaml"
-    return f"ok: {_many(view.items, 'item')}, {view.new} new"
+    by = f", polled by {', '.join(view.polled_by)}" if view.polled_by else ""
+    return f"ok: {_many(view.items, 'item')}, {view.new} new{by}"
 
 
 def _many(count: int, what: str) -> str:
@@ -79,6 +80,7 @@ def _as_json(view: SourceView) -> dict[str, Any]:
         "new_items": view.new,
         "failed_at": iso(view.failed_at),
         "error": view.error,
+        "polled_by": list(view.polled_by),
     }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from rota.engine.environment import clean_environment, markers
-from rota.engine.output import Masker, OutputLog
+from rota.engine.output import Masker, OutputLog, masked_value
 from rota.model.config import WorkspaceConfig
 from rota.model.errors import RotaError, StepError
 from rota.model.job import DEFAULT_TIMEOUT, Job, Step
@@ -262,18 +262,8 @@ def _masked(result: StepResult, masker: Masker) -> StepResult:
             question=masker.mask_text(_whole(result.question)),
             reason=Reason(result.reason.code, masker.mask_text(_whole(result.reason.text))[:500]),
         )
-    output, values = masker.mask_text(result.output), _masked_value(result.values, masker)
+    output, values = masker.mask_text(result.output), masked_value(result.values, masker)
     if isinstance(result, Done):
         return replace(result, output=output, values=values)
     reason = Reason(result.reason.code, masker.mask_text(_whole(result.reason.text))[:500])
     return replace(result, reason=reason, output=output, values=values)
-
-
-def _masked_value(value: Any, masker: Masker) -> Any:
-    if isinstance(value, str):
-        return masker.mask_text(value)
-    if isinstance(value, Mapping):
-        return {masker.mask_text(key): _masked_value(item, masker) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_masked_value(item, masker) for item in value]
-    return value

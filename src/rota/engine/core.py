@@ -12,9 +12,11 @@ from rota.engine.definitions import Definitions
 from rota.engine.dispatcher import Dispatcher
 from rota.engine.environment import workspace_value
 from rota.engine.executor import Executor, Stop
+from rota.engine.files import FileLooks
 from rota.engine.outbox import Outbox
 from rota.engine.ownership import LEASE
 from rota.engine.plain import PlainRuns
+from rota.engine.polls import Polls
 from rota.engine.pulse import Pulse
 from rota.engine.recovery import Recovery
 from rota.engine.retention import Retention
@@ -26,6 +28,7 @@ from rota.model.errors import StoreError
 from rota.model.instants import SECOND, Micros
 from rota.model.run import RunState
 from rota.ports.clock import Clock, seconds_until
+from rota.ports.looks import WatchedFiles
 from rota.ports.steps import Services
 from rota.ports.store import Store
 
@@ -37,6 +40,9 @@ POLL = 1.0
 TURN, LONG_TURN = 0.003, 0.012
 RECOVERY_EVERY = 10.0
 RETENTION_AFTER = 5.0  # what is due after a start comes first
+# For what came by just now, a pass without loops waits so long to settle.
+SETTLE_IN_TICK = 10.0
+LOOPS = ("scheduler", "dispatcher", "outbox", "retention", "files", "polls")
 WATCHED = frozenset({"scheduler", "dispatcher", "outbox", "lease", "changes"})
 log = structlog.get_logger("rota.engine")
 
@@ -49,6 +55,7 @@ class Engine:
         store: Store,
         clock: Clock,
         services: Services,
+        files: WatchedFiles,
         *,
         workspace: Path,
         config: WorkspaceConfig,
@@ -89,11 +96,25 @@ class Engine:
         self.recovery = Recovery(
             store, clock, definitions, services.processes, owner=owner, owners=owners, workspace=workspace
         )
+        self._watched = files
+        self.files = FileLooks(
+            store,
+            clock,
+            definitions,
+            files,
+            workspace=lambda: workspace_value(workspace, self.config),
+        )
+        self.polls = Polls(store, clock, definitions, services, workspace=workspace, config=current)
         self.retention = Retention(store, clock, workspace=workspace, config=current)
-        self._wakes = {name: asyncio.Event() for name in ("scheduler", "dispatcher", "outbox", "retention")}
-        self.executor.on_end = self._run_ended
+        self._wakes = {name: asyncio.Event() for name in LOOPS}
+        self._connect()
         self.pulse = Pulse(clock)
         self._hurried: asyncio.Future[None] | None = None
+
+    def _connect(self) -> None:
+        """Who wakes whom."""
+        self.executor.on_end = self.files.on_queued = self.polls.on_queued = self._run_ended
+        self.polls.on_ended = self._wakes["polls"].set
 
     def use(self, config: WorkspaceConfig) -> None:
         """New settings, from now on."""
@@ -101,6 +122,7 @@ class Engine:
 
     def nudge(self) -> None:
         """Something changed in the store: look at once."""
+        self.polls.refresh()
         for wake in self._wakes.values():
             wake.set()
 
@@ -120,6 +142,9 @@ class Engine:
             self._loop("scheduler", self._schedule),
             self._loop("dispatcher", self._dispatch),
             self._loop("outbox", self.outbox.run_once),
+            self._loop("files", self.files.run_once),
+            self._loop("polls", self.polls.run_once),
+            self._watch_files(),
             self._every("lease", LEASE / SECOND / 3, self.dispatcher.renew),
             self._every("recovery", RECOVERY_EVERY, self._recover),
             self._loop("retention", self.retention.run_when_due, after=RETENTION_AFTER),
@@ -131,14 +156,33 @@ class Engine:
         finally:
             self.dispatcher.accepting = False
             self.pulse.stop()
-            for task in (tasks[0], tasks[2]):
+            for task in (tasks[0], *tasks[2:6]):  # what finds work, and what tells of it
                 task.cancel()
+            await self._stop_looking()
             await self.work.drain(0.0 if self._hurried else self.config.shutdown_grace)
             await self.outbox.drain(0.0 if self._hurried else 2.0)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._close()
+
+    async def _stop_looking(self) -> None:
+        await self.files.stop()
+        await self.polls.stop()
+
+    async def _watch_files(self) -> None:
+        """Wake the loop that looks at files when something may have changed in them."""
+        changed = asyncio.Event()
+        watching = asyncio.create_task(self._watched.wakes(lambda: self.files.watches, changed))
+        try:
+            while True:
+                await changed.wait()
+                changed.clear()
+                self.files.something_changed()
+                self._wakes["files"].set()
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
 
     def hurry(self) -> None:
         """End without grace: interrupt what runs, and end its processes at once. For a `serve` that was stopped."""
@@ -160,6 +204,8 @@ class Engine:
             if schedule:
                 await self.recovery.run_once()
                 await self.scheduler.run_once()
+                await self.files.settle(SETTLE_IN_TICK)
+                await self.polls.run_dry()
             renewing = asyncio.create_task(self._every("lease", LEASE / SECOND / 3, self.dispatcher.renew))
             try:
                 await self._run_dry()
@@ -168,6 +214,7 @@ class Engine:
             if schedule:
                 await self.retention.run_when_due()
         finally:
+            await self._stop_looking()
             await self.work.drain(0.0)
             await self.outbox.drain(30.0)
             await self._close()

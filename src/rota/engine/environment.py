@@ -15,6 +15,12 @@ from rota.model.run import Run, StepRun
 from rota.schedule import local_time
 from rota.templates import StepsView
 
+# What the triggers of a kind found, and what these names are in a run that another trigger started.
+_FOUND: Mapping[str, tuple[tuple[str, Any], ...]] = {
+    "files": (("file", {}), ("files", [])),
+    "poll": (("item", {}), ("items", [])),
+}
+
 
 def clean_environment(config: WorkspaceConfig) -> dict[str, str]:
     """What children get of this process's environment: the allow-list and nothing else."""
@@ -105,6 +111,13 @@ def values_before_run(
 ) -> dict[str, Any]:
     """Those names that are known before there is a run: what a job's own `if:` sees."""
     moment = local_time(now, timezone)
+    kinds = {trigger.kind for trigger in job.triggers}
+    found = {
+        name: inputs.get(name, empty)
+        for kind, names in _FOUND.items()
+        if kind in kinds
+        for name, empty in names
+    }
     due = None if due_at is None else local_time(due_at, timezone)
     return {
         "job": {"id": job.id, "name": job.name, "description": job.description},
@@ -117,6 +130,7 @@ def values_before_run(
         "payloads": inputs.get("payloads", [inputs["payload"]] if "payload" in inputs else []),
         "headers": inputs.get("headers", {}),
         "query": inputs.get("query", {}),
+        **found,
         "workspace": workspace,
         "previous": None
         if previous is None

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import structlog
 
+from rota.engine import unchanged
 from rota.engine.attempt import Attempts, Try
 from rota.engine.conclusion import Ending, conclude, ending_of
 from rota.engine.definitions import Definitions
@@ -67,6 +68,7 @@ class RunInProgress:
     previous: Run | None
     outputs: dict[str, OutputLog] = field(default_factory=dict)
     attempts: dict[str, Attempt] = field(default_factory=dict)
+    marks: dict[str, str] = field(default_factory=dict)  # of the steps with `if_changed:` that were tried
 
 
 class Executor:
@@ -90,6 +92,7 @@ class Executor:
         self._config = config
         self.attempts = Attempts(workspace, config, services)
         self._examiner = Examiner(store, clock, self.attempts, services.hosts, workspace=workspace)
+        self._unchanged = unchanged.Unchanged(store, workspace)
         self._active: dict[str, asyncio.Task[None]] = {}
         self._entered: set[str] = set()
         self._stops: dict[str, Stop] = {}
@@ -256,6 +259,8 @@ class Executor:
                 reason = Reason("condition", f"`if: {step.condition}` was false")
                 await journal.set_state(step.id, StepState.SKIPPED, reason)
                 return
+        if await self._unchanged.skips(journal, step, values, progress.marks):
+            return
         crash_point("executor.before_step")
         begun, attempt = await journal.begin(step.id)
         progress.attempts[step.id] = attempt
@@ -277,7 +282,7 @@ class Executor:
             exit_code=None if isinstance(result, Waiting) else result.exit_code,
             reason=after.reason,
         )
-        kept = result.kept if isinstance(result, Done) else None
+        kept = unchanged.kept_of(progress.run, step, result, progress.marks)
         await progress.journal.end(after, self.attempts.kept(ended, made.output), question, kept)
         crash_point("executor.step_ended")
 

@@ -82,9 +82,16 @@ class Journal:
             step = replace(step, finished_at=self._clock.now())
         await self._write(step, attempt, question, kept)
 
-    async def set_state(self, step_id: str, state: StepState, reason: Reason) -> None:
-        """A step gets a state without having been tried."""
-        await self.end(replace(self.steps[step_id], state=state, reason=reason, finished_at=None))
+    async def set_state(
+        self,
+        step_id: str,
+        state: StepState,
+        reason: Reason,
+        given: tuple[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        """A step gets a state without having been tried. `given`: output and values that it has all the same."""
+        step = replace(self.steps[step_id], state=state, reason=reason, finished_at=None)
+        await self.end(step if given is None else replace(step, output=given[0], values=given[1]))
         crash_point("journal.step_settled")
 
     async def skip_blocked(self) -> None:

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 _MASK = b"***"
@@ -73,6 +74,17 @@ class Masker:
                     first = at
                 at = data.find(form[:1], at + 1)
         return first
+
+
+def masked_value(value: Any, masker: Masker) -> Any:
+    """Something JSON-able without secrets."""
+    if isinstance(value, str):
+        return masker.mask_text(value)
+    if isinstance(value, Mapping):
+        return {masker.mask_text(key): masked_value(item, masker) for key, item in value.items()}
+    if isinstance(value, list):
+        return [masked_value(item, masker) for item in value]
+    return value
 
 
 class MaskedStream:

@@ -88,7 +88,15 @@ def alike(one: HostCall, other: HostCall) -> bool:
 
 def _is_plain(job: Job, step: Step, kind: StepKind, config: WorkspaceConfig) -> bool:
     """Whether nothing but the step's own work stands between a run of this job and its success."""
-    asked = (step.condition, step.output, step.limits, job.limits, job.timeout, job.success_if)
+    asked = (
+        step.condition,
+        step.if_changed is not None,
+        step.output,
+        step.limits,
+        job.limits,
+        job.timeout,
+        job.success_if,
+    )
     told = [notify for notify in job.notify if notify.when in {"succeeded", "finished"}]
     texts = json.dumps([dict(step.config), dict(step.env), dict(job.env), dict(config.env)], default=str)
     return (

@@ -119,6 +119,8 @@ class Step:
     """A unit of a run. `kind` names a step kind; `config` is its parameters as the file has them.
 
     `needs` None: after the step before it; else the ids of the steps it waits for.
+    `if_changed`: patterns of files and templates; the step is skipped while they give what they gave when it last
+    succeeded (empty: its own rendered keys; None: it is not asked).
     `retry`, `limits` and `timeout` (seconds an attempt) None: the job's. `output`: a file in the workspace (or
     a channel's name) that receives the step's output text.
     """
@@ -129,6 +131,7 @@ class Step:
     name: str | None = None
     needs: tuple[str, ...] | None = None
     condition: str | None = None
+    if_changed: tuple[str, ...] | None = None
     timeout: float | None = None
     retry: Retry | None = None
     limits: ProcessLimits | None = None

@@ -213,6 +213,11 @@ def _id(item: Mapping[str, Any]) -> str:
     return _digest(item["id"] if item.get("id") not in (None, "") else item)
 
 
+def known_as(item: Mapping[str, Any]) -> tuple[str, str]:
+    """By what a place remembers an item (`seen` in its state), and which version of it this is."""
+    return _id(item), _version(item)
+
+
 def _version(item: Mapping[str, Any]) -> str:
     return _digest(item["version"] if item.get("version") not in (None, "") else item)
 

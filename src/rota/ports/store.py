@@ -12,11 +12,10 @@ from typing import Protocol, TypeVar
 
 from rota.ports.bulk import BulkTable
 from rota.ports.deliveries import DeliveriesTable
+from rota.ports.looks import LooksTable
+from rota.ports.records import CursorsTable, DaemonsTable, EventsTable
 from rota.ports.tables import (
     ApprovalsTable,
-    CursorsTable,
-    DaemonsTable,
-    EventsTable,
     JobsTable,
     LedgerTable,
     OutboxTable,
@@ -78,6 +77,11 @@ class Tx(Protocol):
     @property
     def deliveries(self) -> DeliveriesTable:
         """What came in by webhooks."""
+        ...
+
+    @property
+    def looks(self) -> LooksTable:
+        """Triggers that look, and what they have seen."""
         ...
 
     @property

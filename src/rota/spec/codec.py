@@ -115,7 +115,12 @@ _window = _or_none(_reader(Window, times=tuple))
 _notify = _each(_reader(Notify))
 _policy = _reader(OnError, channels=_notify)
 _step = _reader(
-    Step, needs=_or_none(tuple), retry=_or_none(_retry), limits=_limits, on_interrupt=_or_none(OnInterrupt)
+    Step,
+    needs=_or_none(tuple),
+    if_changed=_or_none(tuple),
+    retry=_or_none(_retry),
+    limits=_limits,
+    on_interrupt=_or_none(OnInterrupt),
 )
 _job = _reader(
     Job,

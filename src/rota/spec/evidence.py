@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from rota.model.job import EVIDENCE_STEP, EVIDENCE_TIMEOUT, Evidence, Step
 from rota.spec import values
-from rota.spec.lint import KNOWN_NAMES
 from rota.spec.report import Fields, Place
 from rota.spec.words import guess, listing
 from rota.templates import problems, shell_problems, warn_nested
@@ -24,8 +23,8 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 SCHEMA_HINT = "see https://json-schema.org/understanding-json-schema"
 
 
-def read(value: Any, place: Place, steps: Sequence[Step]) -> tuple[Evidence, ...]:
-    """One thing or a list of them; a text is a file. `steps`: those of the job."""
+def read(value: Any, place: Place, steps: Sequence[Step], known: Collection[str]) -> tuple[Evidence, ...]:
+    """One thing or a list of them; a text is a file. `steps`: those of the job; `known`: what its templates see."""
     if value is None:
         return ()
     items = value if isinstance(value, list) else [value]
@@ -37,13 +36,13 @@ def read(value: Any, place: Place, steps: Sequence[Step]) -> tuple[Evidence, ...
             f"a step has the id `{EVIDENCE_STEP}`, as which this check stands in the logs", "rename it"
         )
     places = [place / index for index in range(len(items))] if items is value else [place]
-    found = [_item(item, at, names) for item, at in zip(items, places, strict=True)]
+    found = [_item(item, at, names, known) for item, at in zip(items, places, strict=True)]
     return tuple(item for item in found if item is not None)
 
 
-def _item(item: Any, place: Place, names: set[str]) -> Evidence | None:
+def _item(item: Any, place: Place, names: set[str], known: Collection[str]) -> Evidence | None:
     if isinstance(item, str) and item.strip():
-        _check_template(item, place, names)
+        _check_template(item, place, names, known)
         return Evidence("file", item, line=place.line)
     if not isinstance(item, Mapping):
         values.expected(place, "a file, or keys with values", item, "such as `file: now/plan.md`")
@@ -74,15 +73,15 @@ def _item(item: Any, place: Place, names: set[str]) -> Evidence | None:
         line=place.line,
     )
     fields.refuse_rest((kind, *KINDS[kind]))
-    _check(found, place, names)
+    _check(found, place, names, known)
     return found
 
 
-def _check(found: Evidence, place: Place, names: set[str]) -> None:
+def _check(found: Evidence, place: Place, names: set[str], known: Collection[str]) -> None:
     if found.kind == "output" and found.text:
         _pattern(found.text, place / "output")
     elif found.kind in {"file", "command"}:
-        _check_template(found.text, place / found.kind, names)
+        _check_template(found.text, place / found.kind, names, known)
     if found.kind == "command":
         for line in shell_problems(found.text):
             (place / "command").error(line)
@@ -92,8 +91,8 @@ def _check(found: Evidence, place: Place, names: set[str]) -> None:
         (place / "step").error(f"there is no step `{found.step}`", guess(found.step, names))
 
 
-def _check_template(text: str, place: Place, names: set[str]) -> None:
-    for line in problems(text, KNOWN_NAMES, names):
+def _check_template(text: str, place: Place, names: set[str], known: Collection[str]) -> None:
+    for line in problems(text, known, names):
         place.error(line)
 
 

@@ -8,7 +8,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from rota.model.ids import SLUG, slug
-from rota.model.job import Job, Overlap
+from rota.model.job import Job, Overlap, Trigger
+from rota.model.looks import LOOK_TRIGGERS
 from rota.spec import evidence, later, lint, notify, policies, steps, triggers, values
 from rota.spec.catalog import Setting
 from rota.spec.later import warn_if_later
@@ -72,7 +73,9 @@ def read_job(data: Mapping[str, Any], place: Place, setting: Setting, origin: Or
     setting = replace(setting, timezone=timezone or setting.timezone)
     placed, job = _policies(fields, setting, identity, name or identity)
     where = (origin.name if origin.hook else None) or identity
-    found = triggers.with_hooks(triggers.read_triggers(fields, setting), where, place, hook=origin.hook)
+    found = triggers.with_hooks(
+        _triggers(fields, setting, data.get("overlap")), where, place, hook=origin.hook
+    )
     job = replace(job, timezone=timezone, triggers=found)
     if data.get("overlap") is None and any(trigger.kind == "webhook" for trigger in found):
         job = replace(job, overlap=Overlap.QUEUE)  # a delivery is work: to skip one would be to lose it
@@ -85,11 +88,23 @@ def read_job(data: Mapping[str, Any], place: Place, setting: Setting, origin: Or
     if output is not None and placed:
         placed[-1] = _with_output(placed[-1], output, place)
     job = replace(job, steps=tuple(item.step for item in placed))
-    job = replace(job, success_if=evidence.read(proof, place / "success_if", job.steps))
+    job = replace(job, success_if=evidence.read(proof, place / "success_if", job.steps, lint.names_of(job)))
     listed = data.get("steps")
     if not isinstance(listed, list) or len(placed) == len(listed):  # else their names are not all known
         lint.check(job, placed, place)
     return None if place.report.errors else job
+
+
+def _triggers(fields: Fields, setting: Setting, overlap: Any) -> tuple[Trigger, ...]:
+    """The triggers. Of files and items each is wanted: they queue, where the job does not say what overlaps do."""
+    found = triggers.read_triggers(fields, setting)
+    if overlap is not None:
+        return found
+    queued = {"overlap": Overlap.QUEUE.value}
+    return tuple(
+        replace(trigger, options={**trigger.options, **queued}) if trigger.kind in LOOK_TRIGGERS else trigger
+        for trigger in found
+    )
 
 
 def _id(fields: Fields, name: str | None, origin: Origin) -> str:

@@ -17,8 +17,6 @@ from rota.spec.words import listing
 LATER: Mapping[str, str] = {
     "budget": "`budget` is read, but this version does not enforce it yet",
     "runs_on": "`runs_on` is read, but this version runs every job on this machine",
-    "on.files": "the `files` trigger is read, but this version does not watch files yet",
-    "on.poll": "the `poll` trigger is read, but this version does not poll yet",
 }
 BUDGET_CAPS = ("usd", "tokens", "turns")
 BUDGET_SPANS = ("run", "day", "month")

@@ -22,56 +22,69 @@ KNOWN_NAMES = frozenset(
         *("params", "payload", "payloads", "headers", "query", "steps"),
     }
 )
+# What the triggers of a kind give besides.
+NAMES_OF_TRIGGERS: Mapping[str, frozenset[str]] = {
+    "files": frozenset({"file", "files"}),
+    "poll": frozenset({"item", "items"}),
+}
 # A job's `if:` is judged before there is a run.
-BEFORE_THE_RUN = KNOWN_NAMES - {"run", "steps"}
+_OF_THE_RUN = frozenset({"run", "steps"})
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _SHELL = "run"
 
 
+def names_of(job: Job) -> frozenset[str]:
+    """What every template of a run of this job sees."""
+    return KNOWN_NAMES.union(*(NAMES_OF_TRIGGERS.get(trigger.kind, ()) for trigger in job.triggers))
+
+
 def check(job: Job, placed: list[PlacedStep], place: Place) -> None:
     """Report what is wrong with the job's templates."""
-    names = {step.id for step in job.steps}
+    names, known = {step.id for step in job.steps}, names_of(job)
     before = waits_for(list(job.steps))
     for item in placed:
-        _step(item, names, before[item.step.id])
+        _step(item, known, names, before[item.step.id])
     if job.condition is not None:
-        _say(problems(job.condition, BEFORE_THE_RUN, (), expression=True)[:1], (place / "if").error)
+        _say(problems(job.condition, known - _OF_THE_RUN, (), expression=True)[:1], (place / "if").error)
     for trigger in job.triggers:
         if trigger.kind == "webhook" and "if" in trigger.options:
-            found = problems(trigger.options["if"], BEFORE_THE_RUN, (), expression=True)[:1]
+            found = problems(trigger.options["if"], known - _OF_THE_RUN, (), expression=True)[:1]
             _say([f"trigger `{trigger.id}`, `if`: {line}" for line in found], place.error)
     for name, text in job.env.items():
-        _say(problems(text, KNOWN_NAMES, names), (place / "env" / name).error)
+        _say(problems(text, known, names), (place / "env" / name).error)
     for index, notify in enumerate(job.notify):
         _notify(notify, place / "notify" / index, names)
     _policy(job.on_error, place / "on_error", names)
     _policy(job.on_recovery, place / "on_recovery", names)
 
 
-def _step(item: PlacedStep, names: Collection[str], before: Collection[str]) -> None:
+def _step(item: PlacedStep, known: frozenset[str], names: Collection[str], before: Collection[str]) -> None:
     step, place = item.step, item.place
     texts = list(_strings(step.config, place))
     texts += [(text, place / "env" / name) for name, text in step.env.items()]
+    texts += [(text, place / "if_changed") for text in step.if_changed or ()]
     texts += [(step.output, place / "output")] if step.output is not None else []
     message = step.kind == NOTIFY
     for text, at in texts:
-        found = problems(text, _any(text) if message else KNOWN_NAMES, names)
+        found = problems(text, _any(text) if message else known, names)
         _say(found, at.warn if message else at.error)
         if not found:
-            _too_early(text, at, names, before)
+            _too_early(text, at, known, names, before)
     if step.condition is not None:
         _say(problems(step.condition, _any(step.condition), names, expression=True), (place / "if").error)
     command = step.config.get(_SHELL)
     if step.kind == _SHELL and isinstance(command, str):
-        if not problems(command, KNOWN_NAMES, names):  # else it says the same again
+        if not problems(command, known, names):  # else it says the same again
             _say(shell_problems(command), (place / _SHELL).error)
         _say(warn_nested(command), (place / _SHELL).warn)
 
 
-def _too_early(text: str, place: Place, names: Collection[str], before: Collection[str]) -> None:
+def _too_early(
+    text: str, place: Place, known: frozenset[str], names: Collection[str], before: Collection[str]
+) -> None:
     """Warn about the output of a step that has not run when this one starts."""
-    if not problems(text, KNOWN_NAMES, before):
+    if not problems(text, known, before):
         return
     for name in sorted(set(names) - set(before)):
         spoken = re.escape(re.sub(r"\W", "_", name))

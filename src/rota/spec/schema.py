@@ -122,6 +122,10 @@ def _common() -> Schema:
         "name": about(SCALAR, "Its name for people."),
         "needs": about(one_or_many(FILLED), "The steps that it waits for; the one before it unless said."),
         "if": about({"type": ["string", "boolean"]}, "A condition; false: the step is skipped."),
+        "if_changed": about(
+            {"anyOf": [BOOLEAN, one_or_many(FILLED)]},
+            "Skipped while these files and values are as when it last succeeded; true: its own keys.",
+        ),
         "timeout": ref("duration", "When an attempt is ended; the job's unless said."),
         "retry": ref("retry", "Whether it is tried again; the job's unless said."),
         "limits": ref("limits", "What its command may take; the job's unless said."),

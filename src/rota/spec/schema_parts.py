@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from rota.model.failures import HIGHEST_NUMBER, WORDS
 from rota.model.job import CatchUpMode, OnInterrupt
-from rota.spec import later, notify, policies, triggers
+from rota.spec import later, looks, notify, policies, triggers
 from rota.spec.catalog import Catalog
 from rota.spec.schema_kinds import TEMPLATE_DEF, Schema, closed, properties
 
@@ -127,6 +128,33 @@ def _param() -> Schema:
     return {"anyOf": [kinds, {"type": "null"}, empty_too(mapping(fields))]}
 
 
+def _files_keys() -> Schema:
+    return {
+        "events": about(_words(looks.FILE_EVENTS), "What starts a run; added and changed unless said."),
+        "ignore": about(one_or_many(FILLED), "Files that are not meant, as patterns."),
+        "settle": ref("durationOrNone", "How long a file has to be as it is; 2s unless said."),
+        "batch": about(BOOLEAN, "Whether one run is for all that comes together."),
+        "debounce": ref("durationOrNone", "How long nothing more may come before that run."),
+        "initial": about(BOOLEAN, "Whether files that are there already start runs, too."),
+    }
+
+
+def _poll_keys() -> Schema:
+    return {
+        "every": ref("duration", "How often it is asked; 15m unless said."),
+        "cron": about(FILLED, "When it is asked, instead of `every`."),
+        "events": about(_words(looks.POLL_EVENTS), "What starts a run; both unless said."),
+        "batch": about(BOOLEAN, "Whether one run is for all that is new."),
+        "initial": about(BOOLEAN, "Whether what is there already starts runs, too."),
+        "timeout": ref("duration", "How long the source may take; 1m unless said."),
+    }
+
+
+def _words(words: Collection[str]) -> Schema:
+    word: Schema = {"enum": list(words)}
+    return {"anyOf": [word, {"type": "array", "items": word, "minItems": 1}]}
+
+
 def _trigger(catalog: Catalog) -> Schema:
     from rota.spec.schema_webhooks import webhook, webhook_fields  # it is made of these parts itself
 
@@ -144,8 +172,8 @@ def _trigger(catalog: Catalog) -> Schema:
             {"when": {"enum": list(triggers.AFTER), "description": "How that job has to end."}},
         ),
         "webhook": (about(webhook(), "A request to /hooks/NAME."), webhook_fields()),
-        "files": (about(one_or_many(FILLED), "Files that are watched, as patterns."), {}),
-        "poll": (about(FILLED, f"A source that is looked at: {', '.join(catalog.sources)}."), {}),
+        "files": (about(one_or_many(FILLED), "Files that are watched, as patterns."), _files_keys()),
+        "poll": (about(FILLED, f"A source that is looked at: {', '.join(catalog.sources)}."), _poll_keys()),
     }
     variants: list[Schema] = [
         {
@@ -155,7 +183,7 @@ def _trigger(catalog: Catalog) -> Schema:
     ]
     for kind, (value, more) in kinds.items():
         fields = {kind: value, "id": about(FILLED, "Its name in the ledger; its kind unless said."), **more}
-        is_free = kind in {"files", "poll"}
+        is_free = kind == "poll"
         variants.append(
             {"type": "object", "properties": fields, "required": [kind]}
             | ({} if is_free else {"additionalProperties": False})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rota.model.job import OnInterrupt, Step
 from rota.spec import models, policies, values
 from rota.spec.catalog import Catalog, Setting
+from rota.spec.looks import check_source, read_if_changed
 from rota.spec.notify import read_notify
 from rota.spec.report import Fields, Place
 from rota.spec.words import did_you_mean, guess, is_templated, listing
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 COMMON_KEYS = (
-    *("id", "name", "needs", "if", "timeout", "retry", "limits"),
+    *("id", "name", "needs", "if", "if_changed", "timeout", "retry", "limits"),
     *("on_interrupt", "output", "env", "continue_on_error"),
 )
 AGENT = "agent"
@@ -67,6 +68,7 @@ def read_step(
         name=fields.maybe("name", values.any_text),
         needs=fields.maybe("needs", values.texts),
         condition=fields.maybe("if", values.condition),
+        if_changed=fields.maybe("if_changed", read_if_changed),
         timeout=fields.maybe("timeout", values.duration),
         retry=fields.maybe("retry", policies.retry),
         limits=fields.maybe("limits", policies.limits),
@@ -165,11 +167,8 @@ def _check_pull(
     if name not in setting.source_names():
         (place / PULL).error(f"unknown source `{name}`", guess(name, setting.source_names()))
         return
-    kind = setting.sources.get(name, name)
-    source = setting.catalog.sources.get(kind) if kind is not None else None
-    if source is not None:
-        rest = {key: value for key, value in config.items() if key not in own}
-        models.check(source, rest, place, known=(*own, *known), complete=False)
+    rest = {key: value for key, value in config.items() if key not in own}
+    check_source(name, rest, place, setting, known=(*own, *known))
 
 
 def _step_id(value: Any, place: Place) -> str | None:

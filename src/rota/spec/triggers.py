@@ -13,9 +13,8 @@ from rota.model.ids import SLUG, slug
 from rota.model.job import Trigger
 from rota.model.run import RETRY
 from rota.schedule import parse
-from rota.spec import values
+from rota.spec import looks, values
 from rota.spec.catalog import Setting
-from rota.spec.later import warn_if_later
 from rota.spec.report import Fields, Place
 from rota.spec.webhooks import DEFAULT, named, read_webhook
 from rota.spec.words import did_you_mean, guess, listing
@@ -67,7 +66,7 @@ def _item(item: Any, place: Place, setting: Setting) -> list[_Draft]:
     anchor = fields.maybe("anchor", _anchor) if kind in _ANCHORED else None
     value = fields.take(kind)
     found = READERS[kind](_Item(value, place / kind, fields, anchor, setting))
-    if kind not in _FREE:
+    if kind not in _OWN_REST:
         fields.refuse_rest((*READERS, "id", "anchor", "when"))
     return [_named(draft, name, number) for number, draft in enumerate(found, 1)]
 
@@ -206,26 +205,14 @@ def _webhook(item: _Item) -> list[_Draft]:
 
 
 def _files(item: _Item) -> list[_Draft]:
-    patterns = values.texts(item.value, item.place)
-    if not patterns:
-        return []
-    more = {"patterns": list(patterns)} if len(patterns) > 1 else {}
-    return _free("files", patterns[0], item, more)
+    found = looks.read_files(item.value, item.place, item.fields)
+    item.fields.refuse_rest(("files", "id", *looks.FILE_KEYS))
+    return [] if found is None else [_Draft("files", item.place, found[0], options=found[1])]
 
 
 def _poll(item: _Item) -> list[_Draft]:
-    source = values.text(item.value, item.place)
-    sources = item.setting.source_names()
-    if source is not None and source not in sources:
-        item.place.error(f"unknown source `{source}`", guess(source, sources))
-        return []
-    return [] if source is None else _free("poll", source, item)
-
-
-def _free(kind: str, text: str, item: _Item, more: Mapping[str, Any] | None = None) -> list[_Draft]:
-    """A trigger whose other keys are kept as they are."""
-    warn_if_later(item.place, f"on.{kind}")
-    return [_Draft(kind, item.place, text, options={**(more or {}), **item.fields.rest})]
+    found = looks.read_poll(item.value, item.place, item.fields, item.setting)
+    return [] if found is None else [_Draft("poll", item.place, found[0], options=found[1])]
 
 
 READERS: Mapping[str, Callable[[_Item], list[_Draft]]] = {
@@ -240,7 +227,7 @@ READERS: Mapping[str, Callable[[_Item], list[_Draft]]] = {
     "files": _files,
     "poll": _poll,
 }
-_FREE = frozenset({"files", "poll"})
+_OWN_REST = frozenset({"files", "poll"})  # kinds whose readers look at every key themselves
 
 
 def _trigger_id(value: Any, place: Place) -> str | None:

@@ -317,3 +317,33 @@ daemons = _table(
 )
 
 cursors = _table("cursors", _text("name", key=True), _text("value"), _integer("updated_at"))
+
+# What triggers that look (files, poll) know: a row a trigger, and one for each thing that it has seen.
+looks = _table(
+    "looks",
+    _text("job_id", key=True),
+    _text("trigger_id", key=True),
+    _text("kind"),
+    _text("text"),
+    _text("fingerprint"),
+    _integer("partial"),
+    _integer("looked_at", optional=True),
+    _integer("news_at", optional=True),
+    _text("found"),
+    _integer("failures"),
+    _integer("failing_since", optional=True),
+    _text("error", optional=True),
+    _integer("told"),
+    _integer("not_before", optional=True),
+    _refers("job_id", "jobs", "id"),
+)
+
+seen = _table(
+    "seen",
+    _text("job_id", key=True),
+    _text("trigger_id", key=True),
+    _text("item", key=True),
+    _text("version"),
+    _integer("seen_at"),
+    _refers("job_id", "jobs", "id"),
+)

@@ -13,6 +13,7 @@ from rota.store.deliveries import Deliveries
 from rota.store.events import Events
 from rota.store.jobs import Jobs
 from rota.store.ledger import Ledger
+from rota.store.looks import Looks
 from rota.store.outbox import Outbox
 from rota.store.runs import Runs
 from rota.store.sql import Session
@@ -35,4 +36,5 @@ class SqlTx:
         self.daemons = Daemons(session)
         self.cursors = Cursors(session)
         self.deliveries = Deliveries(session)
+        self.looks = Looks(session)
         self.bulk = Bulk(session)

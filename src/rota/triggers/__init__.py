@@ -1,1 +1,1 @@
-"""F4: what is not a schedule. Whether a request is what it says it is, and what is in it."""
+"""F4: what is not a schedule: requests that have to prove where they come from, and files that are looked at."""

@@ -72,22 +72,58 @@ def test_after_another_job(job_of: Good) -> None:
     ]
 
 
-def test_triggers_of_later_versions_keep_their_options(parse: Parse) -> None:
-    text = """\
-on:
-  - {files: [inbox/*.md, notes/*.md], settle: 2s}
-  - {poll: calendar, every: 5m}
-run: x
-"""
-    (parsed,) = parse(text).jobs
-    assert [(found.kind, found.text, found.options) for found in parsed.job.triggers] == [
-        ("files", "inbox/*.md", {"patterns": ["inbox/*.md", "notes/*.md"], "settle": "2s"}),
-        ("poll", "calendar", {"every": "5m"}),
+def test_files_are_watched_by_patterns(job_of: Good) -> None:
+    job = job_of(
+        "on:\n"
+        "  - files: inbox/**/*.md\n"
+        "  - {files: [inbox/*.md, notes/], events: [removed, added], ignore: drafts/, settle: 1m, id: late}\n"
+        "  - {files: '*.csv', debounce: 10s, initial: true}\n"
+        "run: x\n"
+    )
+    plain = {"events": ["added", "changed"], "overlap": "queue"}
+    assert [(found.id, found.kind, found.text, found.options) for found in job.triggers] == [
+        ("files", "files", "inbox/**/*.md", plain),
+        (
+            "late",
+            "files",
+            "inbox/*.md",
+            {
+                "patterns": ["inbox/*.md", "notes/"],
+                "ignore": ["drafts/"],
+                "events": ["added", "removed"],
+                "settle": 60.0,
+                "overlap": "queue",
+            },
+        ),
+        ("files-2", "files", "*.csv", {**plain, "debounce": 10.0, "batch": True, "initial": True}),
     ]
-    assert [warning.split(",")[0] for warning in parsed.warnings] == [
-        "line 2: the `files` trigger is read",
-        "line 3: the `poll` trigger is read",
+
+
+def test_a_poll_says_how_often_and_has_the_keys_of_its_source(job_of: Good) -> None:
+    job = job_of(
+        "on:\n"
+        "  - poll: calendar\n"
+        "  - {poll: calendar, every: 5m, days: 7, batch: true}\n"
+        '  - {poll: calendar, cron: "0 8 * * *", events: added, initial: true, timeout: 2m}\n'
+        "overlap: skip\n"
+        "run: x\n"
+    )
+    both = ["added", "changed"]
+    assert [(found.text, found.options) for found in job.triggers] == [
+        ("calendar", {"schedule": "every 15m", "events": both}),
+        ("calendar", {"schedule": "every 5m", "events": both, "batch": True, "source": {"days": 7}}),
+        ("calendar", {"schedule": "0 8 * * *", "events": ["added"], "initial": True, "timeout": 120.0}),
     ]
+
+
+def test_what_files_and_items_are_called_is_known_where_they_are(parse: Parse, error_of: Bad) -> None:
+    files = "on: [{files: a/*}]\nif: file.suffix == '.md'\nrun: cat {{ file.path }}\nsuccess_if: out/{{ file.stem }}.md\n"
+    (parsed,) = parse(files).jobs
+    assert parsed.warnings == ()
+    assert parse("on: [{poll: calendar}]\nrun: echo {{ item.title }} {{ items | length }}\n").jobs
+    error = error_of("schedule: daily\nrun: cat {{ file.path }}\n")
+    assert "`file`" in error.message or "file" in error.message
+    assert error.line == 2
 
 
 @pytest.mark.parametrize(
@@ -112,6 +148,26 @@ run: x
         ("on: [{job: Other Job}]", "`Other Job` is no id of a job", "did you mean `other-job`?"),
         ("on: [{job: other, when: always}]", "expected succeeded, failed or finished", None),
         ("on: [{reboot: false}]", "expected true, got false", None),
+        (
+            "on: [{files: ../other/*.md}]",
+            "`../other/*.md` leads out of the workspace",
+            "relative to the workspace",
+        ),
+        ("on: [{files: /etc/*}]", "leads out of the workspace", None),
+        ("on: [{files: [a/*, ~/b/*]}]", "leads out of the workspace", None),
+        ("on: [{files: .rota/jobs/*}]", "a folder that rota does not look at", "left out"),
+        ("on: [{files: []}]", "expected a pattern", None),
+        ("on: [{files: 5}]", "expected text", None),
+        ("on: [{files: a/*, events: [add]}]", "unknown event `add`", "did you mean `added`?"),
+        ("on: [{files: a/*, setle: 2s}]", "unknown key", "did you mean `settle`?"),
+        ("on: [{files: a/*, settle: 2d}]", "no longer than", None),
+        ("on: [{files: a/*, batch: false, debounce: 2s}]", "`debounce` is for `batch: true`", None),
+        ("on: [{poll: calendar, every: 5m, cron: 0 8 * * *}]", "both say how often", "keep one"),
+        ("on: [{poll: calendar, every: 5}]", "no unit", None),
+        ("on: [{poll: calendar, every: 10ms}]", "is too short", None),
+        ("on: [{poll: calendar, cron: every 5m}]", "is no cron expression", "after `every:`"),
+        ("on: [{poll: calendar, events: removed}]", "unknown event `removed`", None),
+        ("on: [{poll: calendar, dayz: 3}]", "unknown key", "did you mean `days`?"),
         ("on: [{poll: calender}]", "unknown source `calender`", "did you mean `calendar`?"),
         ("on: [{manual: true, id: a}, {reboot: true, id: a}]", "two triggers have the id `a`", None),
         ("on: [{manual: true, id: a b}]", "`a b` is no id", None),
