@@ -81,24 +81,27 @@ def queue(tx: Tx, call: Call, now: Micros) -> tuple[Run | None, Reason]:
 
 
 def queue_all(tx: Tx, calls: Sequence[Call], now: Micros) -> list[Run]:
-    """`queue` for many calls in order; their runs. The runs that no other run is in the way of are written at once."""
+    """`queue` for many calls; their runs, a microsecond apart, so that they start in this order.
+
+    The runs that no other run is in the way of are written at once.
+    """
     free = [call for call in calls if call.verdict is Outcome.RAN]
     busy = tx.bulk.busy(sorted({call.job.id for call in free if call.job.overlap is not Overlap.ALLOW}))
     runs: list[Run] = []
     together: list[tuple[Occurrence, Run]] = []
-    one_by_one: list[Call] = []
-    for call in calls:
+    one_by_one: list[tuple[Call, Micros]] = []
+    for place, call in enumerate(calls):
         if call.verdict is not Outcome.RAN or (call.job.id in busy and call.job.overlap is not Overlap.ALLOW):
-            one_by_one.append(call)
+            one_by_one.append((call, now + place))
             continue
         if call.job.overlap is not Overlap.ALLOW:
             busy.add(call.job.id)  # the next one of the same job finds this one in its way
-        run = _run(call, now)
+        run = _run(call, now + place)
         together.append((_occurrence(call, now, call.key or run.id, (call.verdict, call.reason), run), run))
     if together:
         runs += tx.bulk.queue(together)
-    for call in one_by_one:
-        run_or_none, _ = queue(tx, call, now)
+    for call, instant in one_by_one:
+        run_or_none, _ = queue(tx, call, instant)
         if run_or_none is not None:
             runs.append(run_or_none)
     return runs
@@ -106,7 +109,7 @@ def queue_all(tx: Tx, calls: Sequence[Call], now: Micros) -> list[Run]:
 
 def queue_freely(tx: Tx, calls: Sequence[Call], now: Micros) -> list[Run]:
     """Write the occurrences and runs of calls that no other run is in the way of, and that are not in the ledger yet."""
-    runs = [_run(call, now) for call in calls]
+    runs = [_run(call, now + place) for place, call in enumerate(calls)]
     return tx.bulk.queue([
         (_occurrence(call, now, call.key or run.id, (call.verdict, call.reason), run), run)
         for call, run in zip(calls, runs, strict=True)
