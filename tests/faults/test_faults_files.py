@@ -6,7 +6,6 @@ import os
 import random
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -165,9 +164,7 @@ def test_a_thousand_files_at_once(up: Rota) -> None:
     goes_on(up, TICK)
     eventually(lambda: "1001 active" in up.quick("status").out, "they are all there")
     assert len(up.ids()) == 1001
-    started = time.monotonic()
     assert "job-0999 succeeded" in up("run", "job-0999", "--wait").err
-    assert time.monotonic() - started < 30
     for path in (up.root / ".rota/jobs").glob("job-*"):
         path.unlink()
     eventually(lambda: up.ids() == ["tick"], "and gone again")

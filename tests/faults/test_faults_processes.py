@@ -26,6 +26,8 @@ from rota.ports.processes import Command, Exit, OnOutput
 
 T = TypeVar("T")
 PATH = os.environ.get("PATH", os.defpath)
+# Seconds that tell an end from a wait for a `sleep 300`, on the slowest machine.
+HUNG = 150.0
 
 # Leaves its session, forks twice, ignores SIGTERM, keeps the pipes open.
 ESCAPE = """
@@ -212,7 +214,7 @@ def test_a_setsid_double_fork_that_ignores_sigterm_does_not_outlive_its_step(
     assert printed["stdout"] == b"escaped\n"
     assert marked.survivors() == []
     assert not psutil.pid_exists(int((tmp_path / "pid").read_text())) or system != "subreaper"
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < HUNG
 
 
 def test_nothing_survives_a_cancellation(tmp_path: Path, marked: Marked, system: str) -> None:
@@ -220,7 +222,7 @@ def test_nothing_survives_a_cancellation(tmp_path: Path, marked: Marked, system:
     command = python(marked, program, tmp_path, str(tmp_path / "pid"))
     took = run(cancel_after(command, lambda: len(marked.survivors()) >= 3, 0.3))
     assert marked.survivors() == []
-    assert took < 10
+    assert took < HUNG
 
 
 def test_one_that_hides_its_environment_too_is_found_by_a_subreaper(tmp_path: Path, marked: Marked) -> None:
@@ -240,7 +242,7 @@ def test_a_background_child_that_holds_the_pipe_does_not_hang_the_step(
     end, printed = run(shell(marked, "sleep 300 & echo done", tmp_path))
     assert end == Exit(0)
     assert printed["stdout"] == b"done\n"
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < HUNG
     assert marked.survivors() == []
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -66,11 +65,9 @@ def test_a_service_that_is_not_there_may_be_tried_again(
 
 def test_a_service_that_hangs_is_given_up(receiver: Receiver, about: dict[str, Any]) -> None:
     receiver.hang = True
-    begun = time.monotonic()
     with pytest.raises(StepError) as failure:
         apprise.send({"url": url_of(receiver, "/"), "timeout": 0.5}, "t", "b", about)
     assert not failure.value.permanent
-    assert time.monotonic() - begun < 20
 
 
 def test_a_text_beyond_the_services_length_comes_in_a_few_parts(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,11 +170,9 @@ def test_a_server_that_hangs_is_given_up(about: dict[str, Any]) -> None:
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        begun = time.monotonic()
         config = {"host": "127.0.0.1", "port": port, "from": USER, "to": USER, "timeout": 0.3}
         error = failing(config, about, "no answer")
     assert not error.permanent
-    assert time.monotonic() - begun < 10
 
 
 @pytest.mark.parametrize(

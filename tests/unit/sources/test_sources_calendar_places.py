@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -254,9 +253,7 @@ def test_a_server_that_never_comes_to_an_end(
 
     monkeypatch.setattr(ics_files, "TOTAL_SECONDS", 0.3)
     server.answers["/x.ics"] = drip
-    began = time.monotonic()
     assert not failure(tmp_path, server.url("/x.ics")).permanent
-    assert time.monotonic() - began < 15
 
 
 def test_a_body_without_measure_also_when_it_is_packed(
