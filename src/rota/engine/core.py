@@ -164,7 +164,14 @@ class Engine:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self._withdraw()
             await self._close()
+
+    async def _withdraw(self) -> None:
+        try:
+            await self.dispatcher.withdraw()
+        except StoreError as error:  # they are taken over at the next start instead
+            log.warning("claims_not_withdrawn", error=str(error))
 
     async def _stop_looking(self) -> None:
         await self.files.stop()

@@ -231,6 +231,14 @@ class Dispatcher:
         self._work.start(claimed, first=True)
         self._about_to_start -= claimed.ids
 
+    async def withdraw(self) -> None:
+        """Give back what was claimed just before it is due and, since rota ends, was not started."""
+        for run in self._store.read(lambda tx: tx.runs.running(self._owner)) if self._about_to_start else ():
+            if run.id in self._about_to_start:
+                with contextlib.suppress(LostClaimError):
+                    await self._store.write(partial(_release, run=run, now=self._clock.now()))
+        self._about_to_start.clear()
+
     def _claim(self, tx: Tx, runs: Sequence[Run], now: Micros) -> Claimed:
         """Claim them, unless another process has filled the places since the choice."""
         runs = self._choose(tx, [run for run in runs if not called_off(tx, run)], len(runs))
@@ -255,6 +263,10 @@ class Dispatcher:
         except Exception:  # the executor ends it with the reason
             log.exception("definition_failed", run=run.id, job=run.job_id)
             return None
+
+
+def _release(tx: Tx, run: Run, now: Micros) -> None:
+    tx.runs.release(run, now, Reason("shutdown", "rota was stopped before it began"))
 
 
 def _claimable(tx: Tx, now: Micros, limit: int, jobs: frozenset[str] | None) -> list[Run]:

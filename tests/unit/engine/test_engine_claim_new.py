@@ -85,3 +85,44 @@ def test_a_pass_between_the_claim_and_the_start_does_not_take_it_back(
     asyncio.run(story())
     assert world.state() is RunState.SUCCEEDED
     assert len(world.began) == 1
+
+
+def test_what_was_claimed_just_before_it_is_due_goes_back_when_rota_ends(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.job(EVERY)
+    world.clock.advance(599.999)
+    scheduler, dispatcher = world.engine.scheduler, world.engine.dispatcher
+
+    async def story() -> None:
+        due = asyncio.Event()
+        monkeypatch.setattr(world.clock, "sleep", lambda *_args, **_more: due.wait())
+        monkeypatch.setattr(scheduler, "ahead", 5_000)
+        looking = asyncio.create_task(scheduler.run_once())
+        await world.until(lambda: [run.state for run in world.runs()] == [RunState.RUNNING])
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+        await dispatcher.withdraw()
+
+    asyncio.run(story())
+    assert (world.state(), world.attempts("a")) == (RunState.QUEUED, [])
+    monkeypatch.undo()
+    world.clock.advance(1)
+    asyncio.run(world.settle())
+    assert (world.state(), len(world.attempts("a"))) == (RunState.SUCCEEDED, 1)
+
+
+def test_a_moment_may_be_written_down_early_but_its_run_starts_when_it_is_due(world: World) -> None:
+    world.job(EVERY)
+    due = world.clock.now() + 600_000_000
+    world.clock.set(due - 3_000)
+    world.engine.scheduler.ahead = 2_000
+    look(world)
+    assert world.runs() == [], "it is not near yet"
+    world.engine.scheduler.ahead = 5_000
+    look(world)
+    run = world.run()
+    assert (run.state, run.due_at) == (RunState.SUCCEEDED, due)
+    assert world.clock.now() >= due
+    assert (world.attempts("a")[0].started_at, run.started_at) == (due, due)
+    assert world.outcomes("j") == [("ran", "on_time")]
