@@ -41,9 +41,14 @@ def note_hooks(tx: Tx, job_id: str, before: Collection[str], after: Collection[s
         tx.cursors.put(f"{_INDEX}:{name}", sorted(known), now)
 
 
+def has_index(tx: Tx) -> bool:
+    """Whether the state has one."""
+    return tx.cursors.get(_INDEX) is not None
+
+
 def make_index(tx: Tx, now: Micros) -> None:
     """Of a state that has none yet."""
-    if tx.cursors.get(_INDEX) is not None:
+    if has_index(tx):
         return
     for record in tx.jobs.all():
         note_hooks(tx, record.id, (), names_before(record), now)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from rota.app.hookindex import all_with_hooks, jobs_of, make_index
+from rota.app.hookindex import all_with_hooks, has_index, jobs_of, make_index
 from rota.app.wiring import App
 from rota.engine.gathering import Gather
 from rota.model.errors import NotFoundError, RotaError
@@ -102,7 +102,8 @@ class Hooks:
 
     def __post_init__(self) -> None:
         now = self.app.clock.now()
-        self.app.store.write_now(lambda tx: make_index(tx, now))
+        if not self.app.store.read(has_index):  # who only looks needs no room on the disk
+            self.app.store.write_now(lambda tx: make_index(tx, now))
 
     def find(self, name: str) -> Hook | None:
         """The hook of that name; None when there is none."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from rota.app import looks, why_not
+from rota.app import why_not
 from rota.app.control import running_daemon
 from rota.app.queries import broken_files, find_job
 from rota.app.times import ago, local, parse_time
@@ -15,10 +15,10 @@ from rota.app.times import upcoming as soon
 from rota.app.why_then import down, is_about, lead_of, nothing_then
 from rota.app.wiring import App
 from rota.engine.definitions import schedule_of
-from rota.engine.environment import workspace_value
 from rota.engine.ownership import is_orphan
 from rota.model.instants import Micros
 from rota.model.ledger import BrokenFile, DaemonRecord, JobRecord, Occurrence, Outcome, TriggerRecord
+from rota.model.looks import LOOK_TRIGGERS
 from rota.model.run import Reason, Run, RunState
 from rota.planning.due import plan
 from rota.planning.lives import gaps
@@ -130,10 +130,15 @@ def _look(tx: Tx, app: App, record: JobRecord, at: Micros | None, limit: int) ->
     if record.removed_at is None:
         called = any(occurrence.trigger_id != "manual" for occurrence in found)
         obstacles += why_not.triggers(tx, record, job, timed, called=called)
-        obstacles += why_not.condition(
-            tx, record, job, now, workspace_value(app.layout.root, app.config), always=not called
-        )
-        obstacles += looks.reasons(tx, record, job, now)
+        if job.condition is not None:
+            from rota.engine.environment import workspace_value  # heavy, as the settings are
+
+            place = workspace_value(app.layout.root, app.config)
+            obstacles += why_not.condition(tx, record, job, now, place, always=not called)
+        if any(trigger.kind in LOOK_TRIGGERS for trigger in job.triggers):
+            from rota.app import looks  # heavy, and most jobs have none
+
+            obstacles += looks.reasons(tx, record, job, now)
         obstacles += why_not.windows(record, job, upcoming, now) if fires else ()
     return _Known(
         record, found, runs, timed, upcoming, obstacles, tx.runs.active(record.id), tx.daemons.recent(LIVES)

@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from rota.app.times import local
-from rota.engine.conditions import under_condition
-from rota.engine.queueing import Call
 from rota.model.instants import Micros
 from rota.model.job import TIME_TRIGGERS, Job, Trigger
 from rota.model.ledger import JobRecord, Outcome, TriggerRecord
@@ -103,6 +101,9 @@ def condition(
             words = f"Whether it runs is decided when it is called: `if: {job.condition}`."
             yield Reason("condition_of_call", words)
         return
+    from rota.engine.conditions import under_condition  # heavy, and most jobs have no condition
+    from rota.engine.queueing import Call
+
     call = Call(job, record.hash, "", now, Reason("asked", "asked"), key="")
     judged = under_condition(tx, call, record.timezone, now, workspace)
     error = judged.inputs.get("condition_error")

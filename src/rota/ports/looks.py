@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from rota.model.instants import Micros
 from rota.model.looks import FileSign, FileWatch, LookRecord
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class LooksTable(Protocol):
@@ -51,7 +53,7 @@ class LooksTable(Protocol):
 
 
 class WatchedFiles(Protocol):
-    """The files of a workspace, for triggers. The first two block the first two block, and are called in a thread."""
+    """The files of a workspace, for triggers. The first two block, and are called in a thread."""
 
     def scan(self, watch: FileWatch) -> Mapping[str, FileSign]:
         """The files that the patterns mean, by path below the workspace. A folder that cannot be read is left out."""

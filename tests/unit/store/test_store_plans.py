@@ -98,6 +98,6 @@ def test_nothing_scans_a_table(path: Path, store: Store) -> None:
 
 def scans(line: str) -> bool:
     # Of a subquery's few rows, or of the oldest events, which are the beginning of their table, or of
-    # the rows that came as a parameter.
-    few = r"SCAN (CONSTANT|ranked|\(?subquery|events$|j$|\w+ VIRTUAL TABLE)"
+    # the rows that came as a parameter, or of the jobs that have runs.
+    few = r"SCAN (CONSTANT|ranked|\(?subquery|events$|j$|job$|\w+ VIRTUAL TABLE)"
     return line.startswith("SCAN") and not re.match(few, line)
