@@ -78,9 +78,7 @@ def test_a_recording_arrives_and_is_found(mara: Rota) -> None:
 
     # The same delivery again changes nothing: no run, no file, no message.
     before, runs = files_of(mara.root), mara.runs("krisp")
-    again = sender.post(
-        "krisp", json.dumps(webhook("notes_generated", SUMMARY)), {"Authorization": secret}
-    )
+    again = sender.post("krisp", json.dumps(webhook("notes_generated", SUMMARY)), {"Authorization": secret})
     assert (again.status, again.json["duplicate"]) == (202, True)
     assert (files_of(mara.root), mara.runs("krisp")) == (before, runs)
 
