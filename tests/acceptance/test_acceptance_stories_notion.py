@@ -142,7 +142,8 @@ def test_an_agent_that_follows_notion_is_paid_for_what_changed(mara: Rota) -> No
 def test_without_its_token_the_job_says_what_to_set(mara: Rota) -> None:
     fresh = mara.quick("doctor")
     assert "notion" not in fresh.out + fresh.err, "as it comes, the job is off"
-    mara.quick("edit", "notion-sync", "--set", "enabled=true")
+    edited = mara.quick("edit", "notion-sync", "--set", "enabled=true")
+    assert "It starts by poll notion every 15m; `rota run notion-sync` starts it now." in edited.err
     mara("tick")
     said = mara.quick("doctor", code=1).out
     assert "notion-sync cannot poll notion" in said
