@@ -149,3 +149,7 @@ def test_without_its_token_the_job_says_what_to_set(mara: Rota) -> None:
     assert "notion-sync cannot poll notion" in said
     assert "rota secret set NOTION_TOKEN" in said
     assert "rota secret set NOTION_TOKEN" in mara.quick("status").out
+
+    # Given up: a job that is off is nothing to complain about.
+    assert "It is disabled" in mara.quick("edit", "notion-sync", "--set", "enabled=false").err
+    assert "notion" not in mara.quick("doctor").out + mara.quick("status").out

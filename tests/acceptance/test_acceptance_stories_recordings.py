@@ -73,8 +73,8 @@ def test_a_recording_arrives_and_is_found(mara: Rota) -> None:
     assert SUMMARY in text
     for words in ("stand-up", "export works", "Halden Sam Lee", "launch Friday"):
         assert path in found(mara, words), words
-    told = eventually(lambda: mara.lines("now/notifications.log"), "she is told")
-    assert f"Recorded: Weekly stand-up – see {path}" in told[0]
+    (told,) = eventually(lambda: mara.lines("now/notifications.log"), "she is told of it, once")
+    assert f"Recorded: Weekly stand-up – see {path}" in told
 
     # The same delivery again changes nothing: no run, no file, no message.
     before, runs = files_of(mara.root), mara.runs("krisp")
