@@ -80,10 +80,11 @@ def run(page: str, folder: Path, patch: pytest.MonkeyPatch, *, check_output: boo
 def is_light(line: str) -> bool:
     """Whether a command starts no processes, so that it need not be one itself: that takes most of its time."""
     words = shlex.split(line)
+    joined = {"|", "||", "&&"} & set(words)
     return (
         words[0] == "rota"
-        and words[1] not in {"up", "run", "rerun", "tick", "inbox"}
-        and not {"|", "||"} & set(words)
+        and words[1] not in {"up", "run", "rerun", "tick", "inbox", "approve", "deny"}
+        and not joined
     )
 
 

@@ -254,17 +254,21 @@ def test_the_settings_and_every_job_file_are_right() -> None:
     assert settings.errors == ()
     assert settings.config is not None
     jobs: dict[str, list[str]] = {}
-    for file in sorted((EXAMPLE / ".rota/jobs").iterdir()):
+    for file in sorted([*(EXAMPLE / ".rota/jobs").iterdir(), *(EXAMPLE / ".rota/hooks").iterdir()]):
         result = parse_file(
-            file.read_text(), f".rota/jobs/{file.name}", catalog, channels=settings.config.channels,
+            file.read_text(), file.relative_to(EXAMPLE).as_posix(), catalog, channels=settings.config.channels,
             timezone=settings.config.timezone,
         )  # fmt: skip
         assert result.errors == ()
         jobs |= {parsed.job.id: [trigger.text for trigger in parsed.job.triggers] for parsed in result.jobs}
     assert jobs == {
+        "daily-nudge": ["0 8 * * *"],
         "daily-reflection": ["0 21 * * *"],
+        "krisp": ["krisp"],
+        "krisp-poll": ["krisp"],
         "morning-prep": ["30 6 * * *"],
-        "notion-sync": ["every 15m"],
+        "notion-sync": ["notion"],
+        "promises": ["promises.md"],
         "weekly-plan": ["0 20 * * 0"],
     }
 

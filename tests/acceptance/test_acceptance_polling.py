@@ -74,6 +74,7 @@ def test_a_run_for_each_item(rota: Rota) -> None:
     rota.job("meetings", example("meetings").replace("every: 15m", "every: 1s"))
     meeting(rota, "Standup")
     assert "Nothing was due." in rota("tick").err
+    assert "cannot be judged" not in rota("why", "meetings").out, "`item` is there when an item is"
     meeting(rota, "Standup", "Retro")
     time.sleep(1.1)
     rota("tick")

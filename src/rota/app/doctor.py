@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from rota.app.control import running_daemon
 from rota.app.doctor_hooks import Finding, look_at_hooks
 from rota.app.places import misplaced
-from rota.app.queries import broken_files, list_jobs
+from rota.app.queries import broken_files, failing_polls, list_jobs
 from rota.app.search import index_problem
 from rota.app.times import ago
 from rota.app.wiring import App
@@ -24,7 +24,7 @@ CUT_IS_NEWS: Micros = 7 * DAY
 
 def examine(app: App) -> list[Finding]:
     """Every finding, in the order in which a person would look."""
-    parts = (_folder, _settings, _state, _index, _jobs, _daemon, look_at_hooks, _messages)
+    parts = (_folder, _settings, _state, _index, _jobs, _sources, _daemon, look_at_hooks, _messages)
     return [finding for part in parts for finding in part(app)]
 
 
@@ -107,6 +107,13 @@ def _jobs(app: App) -> Iterator[Finding]:
             )
     if not broken:
         yield Finding("ok", f"{len(views)} job{'' if len(views) == 1 else 's'}, no broken files")
+
+
+def _sources(app: App) -> Iterator[Finding]:
+    for look in app.store.read(lambda tx: failing_polls(tx, app.clock.now())):
+        record = look.record
+        text = f"{record.job_id} cannot poll {record.text}: {record.error}"
+        yield Finding("problem", text, f"it is asked again by itself; `rota why {record.job_id}` says when")
 
 
 def _daemon(app: App) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from rota.model.job import Job, Trigger
 from rota.model.ledger import JobRecord
 from rota.ports.store import Tx
 from rota.spec import from_json
+from rota.spec.webhooks import DEFAULT, MADE
 from rota.templates import fill_secrets, secret_names
 from rota.triggers.verify import Rule, rule_of
 
@@ -45,7 +46,7 @@ class Hook:
     @property
     def scheme(self) -> str:
         """How its requests prove themselves."""
-        return str(self.options.get("verify", "bearer"))
+        return str(self.options.get("verify", DEFAULT))
 
     @cached_property
     def rule(self) -> Rule:
@@ -72,7 +73,7 @@ class Hook:
     @property
     def makes_token(self) -> bool:
         """Whether rota itself makes its secret."""
-        return self.scheme == "bearer" and not self.options.get("secret")
+        return self.scheme in MADE and not self.options.get("secret")
 
     @property
     def inline(self) -> bool:
@@ -164,7 +165,7 @@ def make_tokens(app: App, jobs: list[Job]) -> None:
     for job in jobs:
         for trigger in job.triggers:
             own = trigger.options.get("secret")
-            if trigger.kind == "webhook" and trigger.options.get("verify", "bearer") == "bearer" and not own:
+            if trigger.kind == "webhook" and trigger.options.get("verify", DEFAULT) in MADE and not own:
                 app.secrets.make(token_name(trigger.text))
 
 

@@ -316,7 +316,7 @@ def status(app: App) -> StatusView:
         lambda tx: (
             tx.jobs.counts(),
             tx.triggers.due(_EVER, 1),
-            _failing(tx, app.clock.now()),
+            failing_polls(tx, app.clock.now()),
             tx.daemons.recent(1),
             tx.runs.recent(states=ACTIVE, limit=1000),
             tx.outbox.recent(limit=200),
@@ -342,14 +342,14 @@ def status(app: App) -> StatusView:
     )
 
 
-def _failing(tx: Tx, now: Micros) -> list[LookView]:
-    """The polls whose source fails at present."""
+def failing_polls(tx: Tx, now: Micros) -> list[LookView]:
+    """The polls whose source fails at present, of jobs that may fire."""
     looks = [look for look in tx.looks.all() if look.failures]
     records = tx.jobs.get_many({look.job_id for look in looks})
     return [
         view
         for look in looks
-        if (record := records.get(look.job_id)) is not None
+        if (record := records.get(look.job_id)) is not None and record.enabled
         for view in _looks([look], record, now)
     ]
 

@@ -20,7 +20,7 @@ _ENDS = {
     "finished": (RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED),
 }
 # What only the call itself brings along.
-_OF_THE_CALL = re.compile(r"\b(payload|headers|query|occurrence)\b")
+_OF_THE_CALL = re.compile(r"\b(payloads?|headers|query|occurrence|files?|items?)\b")
 
 
 def state(record: JobRecord) -> Iterator[Reason]:

@@ -123,8 +123,12 @@ def _say_next(app: Any, job_id: str) -> None:
         note(f"warning: {warning}")
     if view.next_due is not None:
         note(f"Next: {upcoming(view.next_due, view.record.timezone, app.clock.now())}.")
+    elif not view.record.enabled:
+        note("It is disabled: no trigger starts it.")
+    elif view.record.schedule in {"", "manual"}:
+        note(f"Nothing starts it by itself: start it with `rota run {job_id}`.")
     else:
-        note(f"It has no time trigger: start it with `rota run {job_id}`.")
+        note(f"It starts by {view.record.schedule}; `rota run {job_id}` starts it now.")
     if running_daemon(app.layout) is None:
         note("hint: no daemon is running; start it with `rota up` (or `rota up --background`)")
 

@@ -78,8 +78,8 @@ def pull(
 ) -> dict[str, Any]:
     """Write a note for each recording that is new or has grown; `items` are those, the oldest first.
 
-    An item: id, version (a digest of the note), title, url, path, date, participants, action_items (texts). `text`:
-    a list of them; of a payload, its note.
+    An item: id, version (a digest of the note), title, url, path, date, participants, action_items (texts), change
+    (`new`, or `changed`: more became known of it). `text`: a list of them; of a payload, its note.
     """
     params = KrispParams.model_validate(config)
     with Notes(Path(workspace), source, params.into) as notes:
@@ -121,7 +121,8 @@ class _Desk:
         It is no item when its version is the one that is `known` already.
         """
         kept = self._parts / f"{short(str(fresh['id']), 24)}.json"
-        recording = merged(_read(kept), fresh)
+        before = _read(kept)
+        recording = merged(before, fresh)
         note = note_of(recording, self._source, self._home)
         write_atomic(kept, json.dumps(recording, ensure_ascii=False).encode("utf-8", "replace"))
         self.text = note.text()
@@ -138,6 +139,7 @@ class _Desk:
                     "date": note.front["date"],
                     "participants": recording.get("participants", []),
                     "action_items": [item["text"] for item in recording.get("action_items", [])],
+                    "change": "changed" if before else "new",
                 }
             )
         return version, path is not None and is_whole(recording)

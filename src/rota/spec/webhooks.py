@@ -25,6 +25,8 @@ WEBHOOK_KEYS = (
     *("rate", "dedupe", "if", "debounce", "batch"),
 )
 DEFAULT = "bearer"
+# Both sides agree on a word that either may make up: where the file names none, rota does.
+MADE = frozenset({DEFAULT, "krisp"})
 BATCH_WITHIN = 60.0
 BATCH_MAX = 1000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -86,7 +88,7 @@ def _options(own: Fields) -> dict[str, Any]:
     if scheme != "hmac":
         for key in (key for key in HMAC_KEYS if found[key] is not None):
             (own.place / key).error(f"`{scheme}` has its own `{key}`", "the key is for `verify: hmac`")
-    needs_none = scheme in {DEFAULT, "notion", "none"}  # made by rota, sent by the provider, not needed
+    needs_none = scheme in {*MADE, "notion", "none"}  # made by rota, sent by the provider, not needed
     if found["secret"] is None and not needs_none:
         (own.place / "secret").error(
             f"`verify: {scheme}` needs a secret", 'keep it out of the file: `secret: "${NAME}"`'

@@ -99,7 +99,7 @@ def test_a_transcript_becomes_a_note_with_speakers_and_times(tmp_path: Path) -> 
 
 
 def test_the_parts_of_a_recording_come_together_in_one_note(tmp_path: Path) -> None:
-    deliver(tmp_path, webhook("action_items_generated", ACTIONS))
+    first = deliver(tmp_path, webhook("action_items_generated", ACTIONS))
     deliver(tmp_path, webhook("key_points_generated", KEY_POINTS))
     deliver(tmp_path, webhook("note_generated", None, raw="### Decisions\n- Launch on Friday"))
     got = deliver(tmp_path, webhook("transcript_created", TRANSCRIPT))
@@ -110,6 +110,7 @@ def test_the_parts_of_a_recording_come_together_in_one_note(tmp_path: Path) -> N
     assert "- [ ] Write to Halden & Co (Sam Lee)\n" in text
     assert "### Decisions\n- Launch on Friday\n" in text
     assert got["items"][0]["action_items"] == ["Write to Halden & Co"]
+    assert [first["items"][0]["change"], got["items"][0]["change"]] == ["new", "changed"]
 
 
 def test_a_delivery_that_comes_twice_changes_nothing(tmp_path: Path) -> None:
