@@ -125,7 +125,7 @@ class Door:
 
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         self._gate = gate
-        config = config_for(Front(gate, lambda: self.config))
+        config = config_for(Front(gate, lambda: self._open_for or self.config))
         state = self._state = ServerState()
         clients = self._clients = Clients(Bounds(self.config.patience, self.config.connections))
         self._factory = lambda: BoundedProtocol(config, state, clients)
