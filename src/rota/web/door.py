@@ -97,7 +97,7 @@ class Door:
             return
         self._open_for = config
         try:
-            sock, url = _listen(config, self._app.layout.root)
+            sock, url = listen(config, self._app.layout.root)
         except OSError as error:
             self._retry_at = time.monotonic() + RETRY
             await self._note(Doorway("closed", error=_why(config, error), hint=_hint(config, error)))
@@ -161,7 +161,8 @@ class Door:
         await note_doorway(self._app, doorway)
 
 
-def _listen(config: WebConfig, root: Path) -> tuple[socket.socket, str]:
+def listen(config: WebConfig, root: Path) -> tuple[socket.socket, str]:
+    """A socket that listens where the settings say, and its URL. Raises OSError."""
     if config.socket is not None:
         path = _socket_path(config.socket, root)
         _remove_dead(path)
