@@ -12,7 +12,6 @@ from rota.web.door import listen
 
 def test_an_answer_in_two_writes_waits_for_no_acknowledgement(tmp_path: Path) -> None:
     own, url = listen(WebConfig(port=0), tmp_path)
-    with own, closing(socket.create_connection(own.getsockname())) as client:
-        with closing(own.accept()[0]) as connection:
-            assert url == f"http://127.0.0.1:{client.getpeername()[1]}"
-            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    with own, closing(socket.create_connection(own.getsockname())), closing(own.accept()[0]) as connection:
+        assert url == f"http://127.0.0.1:{own.getsockname()[1]}"
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
