@@ -125,6 +125,7 @@ class Door:
 
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         self._gate = gate
+        # As of the last tick: a request asks three times, and would put them together anew each time.
         config = config_for(Front(gate, lambda: self._open_for or self.config))
         state = self._state = ServerState()
         clients = self._clients = Clients(Bounds(self.config.patience, self.config.connections))
