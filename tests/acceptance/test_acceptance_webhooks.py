@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -308,3 +309,53 @@ def test_hook_test_goes_the_whole_way(served: tuple[Rota, Sender]) -> None:
         said = rota.quick("hook", "test", name, "--json").json
         assert said["status"] == 202, (name, said)
         assert finished(rota, said["answer"]["run"]) == "succeeded"
+
+
+@pytest.mark.parametrize("forwarded", [True, False])
+def test_only_a_proxy_that_is_known_says_who_the_client_is(rota: Rota, forwarded: bool) -> None:
+    rota.write(".rota/rota.yaml", f"timezone: UTC\nweb: {{forwarded: {json.dumps(forwarded)}}}\n")
+    hook(rota, "h", "on: [{webhook: {rate: 2/hour}}]\nrun: 'true'\n")
+    rota.up()
+    sender, header = Sender(url_of(rota)), bearer(rota, "h")
+
+    def post(client: str, number: int) -> int:
+        # What stands before the last comma is the client's own word.
+        named = {"X-Forwarded-For": f"198.51.100.{number}, {client}"}
+        return sender.post("h", json.dumps({"n": number}), {**header, **named}).status
+
+    assert [post("203.0.113.1", number) for number in range(3)] == [202, 202, 429]
+    assert post("203.0.113.2", 4) == (202 if forwarded else 429)
+    clients = {row["client"] for row in rota.quick("hook", "logs", "h", "--json").json["deliveries"]}
+    assert clients == ({"203.0.113.1", "203.0.113.2"} if forwarded else {"127.0.0.1"})
+
+
+def _has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not _has_ipv6(), reason="this machine has no IPv6 loopback")
+def test_the_door_at_an_ipv6_address(rota: Rota) -> None:
+    rota.write(".rota/rota.yaml", 'timezone: UTC\nweb: {host: "::1"}\n')
+    hook(rota, "h", "run: 'true'\n")
+    rota.up()
+    url = url_of(rota)
+    assert url.startswith("http://[::1]:")
+    reply = Sender(url).post("h", b"{}", bearer(rota, "h"))
+    assert finished(rota, reply.run) == "succeeded"
+    assert [row["client"] for row in rota.quick("hook", "logs", "h", "--json").json["deliveries"]] == ["::1"]
+    assert rota.quick("hook", "test", "h", "--json").json["status"] == 202
+
+
+def test_a_webhook_has_no_time_of_its_own(rota: Rota) -> None:
+    hook(rota, "h", "run: 'true'\n")
+    said = rota.quick("next", "h")
+    assert (said.out, said.err.splitlines()[0]) == ("", "h (webhook h)")
+    assert "no time of its own" in said.err
+    assert rota.quick("next", "h", "--json").json == []
+    load = rota.quick("simulate", "--job", "h").out
+    assert "0 runs" in load.splitlines()[0]
+    assert "h: not by the clock: webhook h" in load

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
@@ -9,9 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import count
 from pathlib import Path
 
 import pytest
+from tests.support.hooks import Reply, Sender, bearer, hook, url_of
 from tests.support.rota import Rota, eventually, new_workspace
 from tests.support.watching import EVERY_SECOND, goes_on, ledger, logged, nothing_lost
 
@@ -95,6 +99,47 @@ def test_the_disk_is_full_for_a_while(small: Path, tmp_path: Path) -> None:
         nothing_lost(rota, "tick")
         assert {run["state"] for run in rota.runs("tick")} == {"succeeded"}
         assert whole(rota)
+
+
+@needs_mount
+def test_a_full_disk_takes_no_webhooks(small: Path) -> None:
+    """The sender is asked to come again, and is not told that it is known when it does."""
+    with new_workspace(small / "work") as rota:
+        hook(rota, "h", "run: 'true'\n")
+        rota.up()
+        sender, header = Sender(url_of(rota)), bearer(rota, "h")
+
+        def post(number: int) -> Reply:
+            body = json.dumps({"text": "x" * 50_000})
+            return sender.post("h", body, {**header, "Idempotency-Key": f"n{number}"})
+
+        assert post(0).status == 202
+        ballast = fill(small)
+        numbers = count(1)
+        taken = {"n0"}
+
+        def refused() -> Reply | None:
+            number = next(numbers)
+            reply = post(number)
+            if reply.status == 503:
+                return reply
+            taken.add(f"n{number}")
+            return None
+
+        reply = eventually(refused, "what room there was in the state is used up")
+        assert reply is not None
+        assert int(reply.headers["retry-after"]) > 0
+        assert set(reply.json) == {"error"}
+        last = next(numbers) - 1
+        ballast.unlink()
+        again = eventually(lambda: (now := post(last)).status == 202 and now, "it takes them again")
+        assert isinstance(again, Reply)
+        assert "duplicate" not in again.json
+        rota("down")
+        assert whole(rota)
+        with closing(sqlite3.connect(rota.layout.state)) as state:
+            stored = {key for (key,) in state.execute("SELECT key FROM deliveries")}
+        assert stored == taken | {f"n{last}"}
 
 
 class Hold:

@@ -9,6 +9,7 @@ import socket
 import sqlite3
 import threading
 import time
+import zlib
 from contextlib import closing, suppress
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -193,6 +194,28 @@ def test_an_endless_body_takes_no_memory(rota: Rota, declared: bool) -> None:
     assert most - before < 60 * MB
     assert sender.send("GET", "/health").status == 200
     assert asked(rota, "SELECT count(*) FROM deliveries") == [(0,)]
+
+
+def test_a_gzip_bomb_is_never_unpacked(rota: Rota) -> None:
+    """Refused where it says what it is; elsewhere it is bytes like any other."""
+    hook(rota, "h", "run: 'true'\n")
+    pid = rota.up()
+    sender, header = Sender(url_of(rota)), bearer(rota, "h")
+    packer = zlib.compressobj(9, wbits=31)
+    bomb = b"".join(packer.compress(bytes(10 * MB)) for _ in range(40)) + packer.flush()
+    assert len(bomb) < MB, "it is not for its size that it is refused"
+    sender.send("GET", "/health")
+    before = psutil.Process(pid).memory_info().rss
+    for encoding in ("gzip", "x-gzip", "deflate", "GZIP, identity"):
+        reply = sender.post("h", bomb, {**header, "Content-Encoding": encoding})
+        assert (reply.status, reply.headers["connection"]) == (415, "close")
+    assert sender.post("h", bomb, header).status == 400, "it is no JSON"
+    assert asked(rota, "SELECT count(*) FROM deliveries") == [(0,)]
+    kept = sender.post("h", bomb, {**header, "Content-Type": "application/gzip"})
+    assert kept.status == 202
+    assert finished(rota, kept.run) == "succeeded"
+    assert asked(rota, "SELECT size FROM deliveries") == [(len(bomb),)]
+    assert psutil.Process(pid).memory_info().rss - before < 60 * MB
 
 
 def test_endless_headers_are_cut_off(rota: Rota) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import secrets
 import signal
@@ -114,6 +115,8 @@ class Daemon:
         door = asyncio.create_task(self._door.serve(gate, self._stop))
         self._on_ready()
         self._manager.ready("serving")
+        # What is loaded by now stays. To walk all of it for garbage takes 65 ms each time, in which nobody is answered.
+        gc.freeze()
         try:
             await engine.serve(self._stop)
         finally:

@@ -100,6 +100,7 @@ class Hooks:
     app: App
     _known: dict[tuple[str, str], Hook] = field(default_factory=dict)
     _recent: dict[str, tuple[float, Hook]] = field(default_factory=dict)
+    _secrets: dict[str, tuple[float, Hook, list[str]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         now = self.app.clock.now()
@@ -116,6 +117,15 @@ class Hooks:
             if hook is not None:
                 self._recent[name] = (now + FRESH, hook)
         return hook
+
+    def secrets(self, hook: Hook) -> list[str]:
+        """`secrets_of` the hook, as they were a moment ago: to look at their file costs more than to compare."""
+        until, known, secrets = self._secrets.get(hook.name, (0.0, None, []))
+        now = self.app.clock.monotonic()
+        if known is not hook or now > until:
+            secrets = secrets_of(self.app, hook)
+            self._secrets[hook.name] = (now + FRESH, hook, secrets)
+        return secrets
 
     def _find(self, tx: Tx, name: str) -> Hook | None:
         records = jobs_of(tx, name)

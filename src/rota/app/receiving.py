@@ -80,7 +80,7 @@ class Receiver:
         name = hook.name
         request = Request(headers, query, body, self._app.clock.now() / SECOND, client)
         try:
-            content = verify(hook.rule, secrets_of(self._app, hook), request)
+            content = verify(hook.rule, self._hooks.secrets(hook), request)
         except Refused as refused:
             return self._refuse(hook, request, refused)
         except RotaError as error:

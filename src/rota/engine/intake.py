@@ -1,13 +1,15 @@
 """From a verified request to its delivery, its occurrence and its run, on disk before anybody is told.
 
 Requests that come while a commit is under way wait and share the next one: a commit costs a disk's fsync,
-whatever it holds.
+whatever it holds. Who shares it is decided as late as can be, by the writer as it begins: what came while other
+commits were under way (those of the runs, say) comes along.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,17 +21,15 @@ from rota.model.errors import ConflictError
 from rota.model.ids import run_id as new_id
 from rota.model.instants import Micros
 from rota.model.job import Overlap
-from rota.model.ledger import Outcome
+from rota.model.ledger import JobRecord, Outcome
 from rota.model.run import Reason
 from rota.ports.clock import Clock
 from rota.ports.crash import crash_point
 from rota.ports.store import Store, Tx
 
 # Deliveries to a commit, and bytes of bodies: bounds the wait of the first one.
-MOST, LARGEST = 128, 4_000_000
-# Batches under way: while one is written, the answers of the other are sent, and the next is gathered.
-WRITERS = 2
-# What waits for the disk at once; beyond that the sender is asked to come again.
+MOST, LARGEST = 256, 4_000_000
+# What is on its way to the disk at once; beyond that the sender is asked to come again.
 WAITING, WAITING_BYTES = 4000, 64_000_000
 
 
@@ -59,6 +59,9 @@ class FullError(ConflictError):
     code = "busy"
 
 
+_Waiting = tuple[Arrival, asyncio.Future[Receipt]]
+
+
 class Intake:
     """Writes arrivals, many at a time. `on_runs` is called when runs were queued."""
 
@@ -66,61 +69,72 @@ class Intake:
         self._store = store
         self._clock = clock
         self._on_runs = on_runs
-        self._waiting: list[tuple[Arrival, asyncio.Future[Receipt]]] = []
-        self._bytes = 0
-        self._writing: set[asyncio.Task[None]] = set()
+        self._waiting: deque[_Waiting] = deque()  # the loop appends, the writer's thread takes
+        self._is_called = False  # whether a write that has not begun will take what waits
+        self._count = self._bytes = 0
+        self._writes: set[asyncio.Task[None]] = set()
 
     async def take(self, arrival: Arrival) -> Receipt:
         """Write it; return when it is on disk. Raises FullError, and StoreError when it cannot be written."""
         size = arrival.delivery.size
-        if len(self._waiting) >= WAITING or self._bytes + size > WAITING_BYTES:
+        if self._count >= WAITING or self._bytes + size > WAITING_BYTES:
             raise FullError("too much waits for the disk")
         future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-        self._waiting.append((arrival, future))
+        self._count += 1
         self._bytes += size
-        if len(self._writing) < WRITERS:
-            task = asyncio.create_task(self._write())
-            self._writing.add(task)
-            task.add_done_callback(self._writing.discard)
+        self._waiting.append((arrival, future))
+        self._call()
         return await future
 
     async def drain(self) -> None:
         """Wait for what is under way."""
-        while self._writing:
-            await asyncio.wait(self._writing)
+        while self._writes:
+            await asyncio.wait(self._writes)
+
+    def _call(self) -> None:
+        """See to it that what waits is written."""
+        if not self._is_called:
+            self._is_called = True
+            write = asyncio.create_task(self._write())
+            self._writes.add(write)
+            write.add_done_callback(self._writes.discard)
 
     async def _write(self) -> None:
-        while self._waiting:
-            some = self._next()
-            try:
-                receipts = await self._record([arrival for arrival, _ in some])
-            except Exception as error:  # noqa: BLE001 # each sender is told, and comes again
-                for _, future in some:
-                    if not future.done():
-                        future.set_exception(error)
-                continue
+        some: list[_Waiting] = []
+        crash_point("intake.before_write")
+        try:
+            receipts = await self._store.write(partial(self._record, some=some))
+        except Exception as error:  # noqa: BLE001 # each sender is told, and comes again
+            if not some:  # it did not come to its turn
+                self._next(some)
+            for _, future in some:
+                if not future.done():
+                    future.set_exception(error)
+        else:
+            crash_point("intake.after_write")
             for (_, future), receipt in zip(some, receipts, strict=True):
                 if not future.done():
                     future.set_result(receipt)
-
-    def _next(self) -> list[tuple[Arrival, asyncio.Future[Receipt]]]:
-        size = count = 0
-        for arrival, _ in self._waiting[:MOST]:
-            size += arrival.delivery.size
-            if count and size > LARGEST:
-                break
-            count += 1
-        some, self._waiting = self._waiting[:count], self._waiting[count:]
+            if any(receipt.run_id is not None and not receipt.again for receipt in receipts):
+                self._on_runs()
+        self._count -= len(some)
         self._bytes -= sum(arrival.delivery.size for arrival, _ in some)
-        return some
+        if self._waiting:
+            self._call()
 
-    async def _record(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
-        crash_point("intake.before_write")
-        receipts = await self._store.write(partial(record, arrivals=arrivals, now=self._clock.now()))
-        crash_point("intake.after_write")
-        if any(receipt.run_id is not None and not receipt.again for receipt in receipts):
-            self._on_runs()
-        return receipts
+    def _record(self, tx: Tx, some: list[_Waiting]) -> list[Receipt]:
+        """In the writer's thread: write what waits by now, and say in `some` what that was."""
+        self._next(some)
+        return record(tx, [arrival for arrival, _ in some], self._clock.now()) if some else []
+
+    def _next(self, some: list[_Waiting]) -> None:
+        self._is_called = False  # before anything is taken: who comes from now on calls for another write
+        size = 0
+        while self._waiting and len(some) < MOST:
+            size += self._waiting[0][0].delivery.size
+            if some and size > LARGEST:
+                break
+            some.append(self._waiting.popleft())
 
 
 def new_delivery_id(now: Micros) -> str:
@@ -170,7 +184,9 @@ def _names(arrival: Arrival) -> list[tuple[str, ...]]:
 
 def _write(tx: Tx, arrivals: Sequence[Arrival], now: Micros) -> list[Receipt]:
     """Those that go their way without asking about other runs go together."""
-    calls = [_as_the_job_is(tx, arrival.call) for arrival in arrivals]
+    # One statement for all of them: each costs the writer's thread a wait for the interpreter's lock.
+    jobs = tx.jobs.get_many({arrival.call.job.id for arrival in arrivals})
+    calls = [_as_the_job_is(jobs.get(arrival.call.job.id), arrival.call) for arrival in arrivals]
     free = [
         call
         for arrival, call in zip(arrivals, calls, strict=True)
@@ -201,9 +217,8 @@ def _is_free(call: Call) -> bool:
     return call.verdict is Outcome.RAN and call.job.overlap in {Overlap.ALLOW, Overlap.QUEUE}
 
 
-def _as_the_job_is(tx: Tx, call: Call) -> Call:
+def _as_the_job_is(record: JobRecord | None, call: Call) -> Call:
     """The call, skipped where its job starts nothing at present; what came can be replayed."""
-    record = tx.jobs.get(call.job.id)
     why_not = Reason("removed", "the job was removed") if record is None or record.removed_at else None
     why_not = why_not or (None if record is None else at_rest(record))
     return call if why_not is None else replace(call, verdict=Outcome.SKIPPED, reason=why_not)

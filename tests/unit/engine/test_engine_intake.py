@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import threading
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.support.world import World
@@ -12,9 +16,12 @@ from rota.engine.gathering import Gather
 from rota.engine.intake import Arrival, FullError, Intake, Receipt, record
 from rota.engine.queueing import Call
 from rota.model.delivery import Delivery
+from rota.model.errors import StoreError
 from rota.model.instants import SECOND
 from rota.model.run import Reason, RunState
+from rota.ports.store import Store
 from rota.spec import from_json
+from rota.store import open_store
 
 HOOK = "on: [{webhook: {}}]\nsteps: [{id: a, act: x}]\n"
 
@@ -145,3 +152,48 @@ def test_what_waits_for_the_disk_is_bounded(world: World) -> None:
     receipts = asyncio.run(flood())
     assert len({receipt.run_id for receipt in receipts if isinstance(receipt, Receipt)}) == 500
     assert 0 < len(queued) < 50, "many share a commit"
+
+
+def test_what_comes_while_another_commit_is_under_way_shares_the_next_one(world: World) -> None:
+    world.job(HOOK)
+    queued: list[None] = []
+    held = threading.Event()
+
+    async def come() -> list[Receipt]:
+        intake = Intake(world.store, world.clock, lambda: queued.append(None))
+        other = asyncio.create_task(world.store.write(lambda _tx: held.wait(30)))
+        await asyncio.sleep(0)
+        takes = []
+        for n in range(20):
+            takes.append(asyncio.create_task(intake.take(arrival(world, f"k{n}"))))
+            await asyncio.sleep(0)  # each comes by itself
+        held.set()
+        assert await other
+        return await asyncio.gather(*takes)
+
+    receipts = asyncio.run(come())
+    assert len({receipt.run_id for receipt in receipts}) == 20
+    assert queued == [None]
+
+
+def test_who_waits_for_a_locked_state_is_told_and_may_come_again(world: World, tmp_path: Path) -> None:
+    path = tmp_path / ".rota" / "state.db"
+    world.job(HOOK)
+
+    async def come(store: Store, other: sqlite3.Connection) -> Receipt:
+        intake = Intake(store, world.clock, lambda: None)
+        other.execute("BEGIN IMMEDIATE")
+        calls = (intake.take(arrival(world, f"k{n}")) for n in range(3))
+        for said in await asyncio.gather(*calls, return_exceptions=True):
+            assert isinstance(said, StoreError)
+        other.execute("ROLLBACK")
+        return await intake.take(arrival(world, "k0"))
+
+    with (
+        closing(open_store(path, busy_timeout=0.05)) as store,
+        closing(sqlite3.connect(path, isolation_level=None)) as other,
+    ):
+        receipt = asyncio.run(come(store, other))
+    assert receipt.run_id is not None
+    assert not receipt.again
+    assert len(world.store.read(lambda tx: tx.runs.recent())) == 1
