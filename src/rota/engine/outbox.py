@@ -125,9 +125,11 @@ class Outbox:
             "key": message.key,
             "workspace": self._config().name or self._workspace.name,
         }
+        link = self._services.link(message)
+        body = message.body if link is None else f"{message.body}\n\nOr open: {link}"
         call = HostCall(
             target=kind.target,
-            kwargs={"config": config, "title": message.title, "body": message.body, "about": about},
+            kwargs={"config": config, "title": message.title, "body": body, "about": about},
             env={**clean_environment(self._config()), "ROTA_WORKSPACE": str(self._workspace)},
             cwd=self._workspace,
         )
