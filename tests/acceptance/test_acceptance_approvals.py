@@ -90,7 +90,7 @@ def test_without_a_daemon_the_command_that_answers_runs_the_rest(rota: Rota) -> 
     assert "Send the plan?" in rota.quick("show", "plan").out
     assert "Send the plan?" in rota.quick("history", "plan").out
     assert "waiting for an answer" in rota.quick("list").out
-    assert f"Send the plan?  hint: rota approve {run}" in rota.quick("status").out
+    assert "waits for an answer: Send the plan?" in rota.quick("status").out
 
     said = rota("approve", "plan", "--reason", "Reads well.")
     assert f"Approved. Run {run} of plan goes on." in said.err

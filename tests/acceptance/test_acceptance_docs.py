@@ -80,7 +80,11 @@ def run(page: str, folder: Path, patch: pytest.MonkeyPatch, *, check_output: boo
 def is_light(line: str) -> bool:
     """Whether a command starts no processes, so that it need not be one itself: that takes most of its time."""
     words = shlex.split(line)
-    return words[0] == "rota" and words[1] not in {"up", "run", "rerun", "tick", "inbox"} and "|" not in words
+    return (
+        words[0] == "rota"
+        and words[1] not in {"up", "run", "rerun", "tick", "inbox", "approve", "deny"}
+        and "|" not in words
+    )
 
 
 def here(line: str) -> tuple[int, str]:
@@ -128,6 +132,24 @@ def test_the_commands_of_guides_work_in_a_workspace(
 ) -> None:
     assert here(f"rota init {tmp_path}")[0] == 0
     run(page, tmp_path, monkeypatch)
+
+
+def test_the_guide_on_approvals_works_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job is the page's first example; the run that was approved has sent it, the one that was denied has not."""
+    assert here(f"rota init {tmp_path}")[0] == 0
+    found = re.search(
+        r"^```yaml\n# (\S+)\n(.*?)^```",
+        (ROOT / "docs/approvals.md").read_text("utf-8"),
+        re.MULTILINE | re.DOTALL,
+    )
+    assert found is not None
+    (tmp_path / found[1]).write_text(found[2])
+    run("docs/approvals.md", tmp_path, monkeypatch)
+    assert (tmp_path / "sent.txt").read_text() == "Monday, call Priya. Tuesday, the attic.\n"
+    assert re.fullmatch(r"The plan is out, said \S+\. Reads well\.\n?", (tmp_path / "told.txt").read_text())
+    code, history = here(f"rota -w {tmp_path} history weekly-plan --json")
+    assert code == 0
+    assert "Not while Priya is away." in history
 
 
 def test_rota_next_prints_what_the_page_on_schedules_shows(

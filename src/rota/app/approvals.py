@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rota.app.answers import LONGEST_REASON
 from rota.app.doorway import doorway
-from rota.app.times import upcoming
+from rota.app.times import local
 from rota.app.wiring import App
 from rota.engine import questions
 from rota.model.instants import SECOND
@@ -138,7 +138,7 @@ class Approvals:
             question.question,
             question.preview,
             question.choices,
-            None if until is None else upcoming(until, zone, app.clock.now()),
+            None if until is None else local(until, zone),
             questions.then(question),
         )
 

@@ -214,10 +214,6 @@ def _problem_lines(view: Any) -> Iterator[str]:
         yield f"message    {message.channel} of {message.job_id} ({state}): {message.error}"
     for look in view.failing:
         yield f"source     {look.record.text} of {look.record.job_id} fails: {look.record.error}"
-    for asked in view.questions[:5]:
-        if asked.kind == "approval":
-            words = " ".join(asked.question.split())[:100]
-            yield f"asks       {asked.job_id}: {words}  hint: rota approve {asked.run_id}"
     if view.questions:
         count = len(view.questions)
         yield f"inbox      {count} question{'s' if count > 1 else ''} waiting. hint: rota inbox"

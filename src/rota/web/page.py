@@ -74,7 +74,7 @@ _QUESTION = """{% extends "frame" %}
 {{- choice[0]|upper }}{{ choice[1:] }}</button>
 {% endfor %}</div>
 </form>
-<p class="soft foot">{% if shown.until %}It waits for {{ shown.until }}: {{ shown.then }}. {% endif %}
+<p class="soft foot">{% if shown.until %}It waits until {{ shown.until }}; {{ shown.then }}.<br>{% endif %}
 Run {{ shown.run }}</p>{% endblock %}
 """
 _SAID = """{% extends "frame" %}
