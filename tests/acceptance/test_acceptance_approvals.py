@@ -106,7 +106,7 @@ def test_a_denial_needs_a_reason_and_fails_the_run_with_it(rota: Rota) -> None:
     rota("run", "plan")
     run = waiting(rota)
     assert "--reason" in rota("deny", "plan", code=2).err
-    rota("deny", "plan", "--reason", "Not this week.")
+    assert f"Denied. Run {run} of plan fails." in rota("deny", "plan", "--reason", "Not this week.").err
     assert ended(rota, run) == "failed"
     assert re.search(r"denied by \S+: Not this week\.", rota.quick("history", "plan").out)
     assert rota.lines("sent.txt") == []
@@ -121,13 +121,18 @@ def _asked_again(rota: Rota, *options: str) -> str:
 
 
 def test_a_link_in_the_message_answers_from_a_phone(rota: Rota) -> None:
+    loud = """, loud: {type: command, command: "sh -c 'cat >&2; exit 3'"}}\nnotify: [paper, loud]\n"""
+    rota.write(".rota/rota.yaml", SETTINGS.replace("}\nnotify: [paper]\n", loud))
     rota.up()
     rota.quick("run", "plan")
     run, url = waiting(rota), link(rota)
     message = rota.read("messages.txt")
     assert message.startswith("Send the plan?\n\nDear all, <b>Monday</b>.\n\nAnswer:\n  rota approve ")
 
-    # Nothing that is kept or shown can answer: the link was made for the message alone.
+    # Nothing that is kept or shown can answer, not even what a channel quotes as it fails: the link was made
+    # for the message alone.
+    lost = eventually(lambda: rota.quick("status", "--json").json["undelivered"], "one fails")
+    assert lost[0]["error"].endswith("Or open: ***")
     token = url.rpartition("/")[2]
     assert token not in rota.quick("logs", run, "--json").out
     kept = [*rota.layout.rota.glob("state.db*"), *rota.layout.logs.rglob("*")]

@@ -83,7 +83,7 @@ def is_light(line: str) -> bool:
     return (
         words[0] == "rota"
         and words[1] not in {"up", "run", "rerun", "tick", "inbox", "approve", "deny"}
-        and "|" not in words
+        and not {"|", "||"} & set(words)
     )
 
 

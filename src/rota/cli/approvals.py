@@ -38,11 +38,12 @@ def _decide(run: str, choice: str | None, reason: str | None, step: str | None) 
     from rota.app.answers import approve, user
     from rota.app.control import running_daemon
     from rota.cli.runs import say_end, watch
-    from rota.model.message import DENY
+    from rota.model.message import DENY, OnDeny
 
     with workspace() as app:
         question, reply = approve(app, run, choice, reason=reason, step=step, by=user())
         said = "Denied" if reply == DENY else "Approved" if reply == "approve" else f"Answered with {reply}"
-        note(f"{said}. Run {question.run_id} of {question.job_id} goes on.")
+        ends = reply == DENY and question.on_deny is OnDeny.FAIL
+        note(f"{said}. Run {question.run_id} of {question.job_id} {'fails' if ends else 'goes on'}.")
         if running_daemon(app.layout) is None:
             say_end(watch(app, question.run_id, here=True))
