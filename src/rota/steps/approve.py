@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, Self
 
@@ -22,6 +23,7 @@ from rota.templates import render
 PREVIEW_LIMIT = 50_000
 QUESTION_LIMIT = 2_000
 EXPIRES = "7d"
+LONGEST = timedelta(days=3650)
 FAIL = "fail"
 
 Choice = Annotated[str, StringConstraints(pattern=r"^[^\s\x00-\x1f](?:[^\x00-\x1f]{0,38}[^\s\x00-\x1f])?$")]
@@ -75,8 +77,8 @@ class ApproveParams(BaseModel):
             own = [key for key in _OF_THE_MESSAGE if key in item] if isinstance(item, dict) else []
             if own:
                 raise ValueError(f"`notify` has no `{own[0]}` here: the question is the message")
-        if "{{" not in str(self.expires):
-            parse_duration(self.expires)
+        if "{{" not in str(self.expires) and parse_duration(self.expires) > LONGEST:
+            raise ValueError("`expires` is at most 3650d")
         return self
 
 

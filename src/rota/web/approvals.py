@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from rota.app.approvals import Approvals, Refusal, Shown
 from rota.app.receiving import Answer
-from rota.model.errors import StoreError
+from rota.model.errors import RotaError
 from rota.model.message import DENY
 from rota.ports.logger import Logger
 from rota.web.page import POLICY, page
@@ -52,7 +52,7 @@ async def take(approvals: Approvals, token: str, content_type: str, body: bytes)
         result = await approvals.answer(token, choice, fields.get("reason", ""))
     except ValueError:
         return _said(400, "That is no form", "Use the buttons of the page.")
-    except StoreError as error:
+    except RotaError as error:
         return _not_usable(error)
     if isinstance(result, Refusal):
         return _shown(result)
@@ -64,11 +64,11 @@ async def take(approvals: Approvals, token: str, content_type: str, body: bytes)
 def _guarded(make: Callable[[], Answer]) -> Answer:
     try:
         return make()
-    except StoreError as error:
+    except RotaError as error:
         return _not_usable(error)
 
 
-def _not_usable(error: StoreError) -> Answer:
+def _not_usable(error: RotaError) -> Answer:
     log.warning("approval_not_usable", error=str(error), hint=error.hint)
     return _said(503, "Not just now", "rota cannot read its state at present. Try again in a minute.")
 

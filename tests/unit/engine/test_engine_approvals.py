@@ -249,3 +249,25 @@ def test_two_questions_of_a_run_are_told_of_and_answered_each(world: World) -> N
         asyncio.run(world.settle())
     assert world.state() is RunState.SUCCEEDED
     assert len(world.messages()) == 2
+
+
+def test_a_denied_run_is_not_made_again(world: World) -> None:
+    world.job("retry_run: {attempts: 3, first: 1s}\n" + ASKS % "")
+    world.start()
+    asyncio.run(world.settle())
+    assert reply(world, "deny", reason="no")
+    asyncio.run(world.settle())
+    world.clock.advance(3600)
+    asyncio.run(world.settle())
+    assert [run.state for run in world.runs()] == [RunState.FAILED]
+
+
+def test_secrets_are_masked_in_what_is_shown(world: World) -> None:
+    world.secrets.stored["TOKEN"] = "hunter2-hunter2"
+    world.settings(notify=(Notify("mail"),))
+    world.job("steps: [{id: ok, approve: With hunter2-hunter2?, preview: 'It is hunter2-hunter2.'}]")
+    world.start()
+    asyncio.run(world.settle())
+    found = question(world)
+    assert (found.question, found.preview) == ("With ***?", "It is ***.")
+    assert world.messages()[0].body.startswith("With ***?\n\nIt is ***.\n\nAnswer:")
