@@ -21,8 +21,9 @@ from tests.support.clock import FakeClock
 from tests.support.opened import Opened
 from tests.support.states import STATES, furnish, seen
 
+from rota.app.answers import answer
 from rota.app.cancelling import cancel_run
-from rota.app.commands import answer, pause_job, run_job
+from rota.app.commands import pause_job, run_job
 from rota.app.sync import sync
 from rota.app.wiring import build_engine
 from rota.engine.core import Engine

@@ -135,6 +135,24 @@ def test_the_commands_of_guides_work_in_a_workspace(
     run(page, tmp_path, monkeypatch)
 
 
+def test_the_guide_on_approvals_works_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job is the page's first example; the run that was approved has sent it, the one that was denied has not."""
+    assert here(f"rota init {tmp_path}")[0] == 0
+    found = re.search(
+        r"^```yaml\n# (\S+)\n(.*?)^```",
+        (ROOT / "docs/approvals.md").read_text("utf-8"),
+        re.MULTILINE | re.DOTALL,
+    )
+    assert found is not None
+    (tmp_path / found[1]).write_text(found[2])
+    run("docs/approvals.md", tmp_path, monkeypatch)
+    assert (tmp_path / "sent.txt").read_text() == "Monday, call Priya. Tuesday, the attic.\n"
+    assert re.fullmatch(r"The plan is out, said \S+\. Reads well\.\n?", (tmp_path / "told.txt").read_text())
+    code, history = here(f"rota -w {tmp_path} history weekly-plan --json")
+    assert code == 0
+    assert "Not while Priya is away." in history
+
+
 def test_rota_next_prints_what_the_page_on_schedules_shows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,7 @@ GOOD: Mapping[str, Mapping[str, Any]] = {
     "agent": {"agent": "Hello", "input": {"a": "b"}, "runner": "inbox", "model": "x"},
     "skill": {"skill": "plan", "input": {"a": "b"}, "runner": "inbox"},
     "notify": {"notify": {"type": "none", "message": "x"}},
+    "approve": {"approve": "Well?", "preview": "a text", "expires": "1h"},
 }
 BAD: tuple[Any, ...] = (
     None, True, 0, -1, 1.5, [], {}, [[]], {"a": {}}, "", " ", "\0", "\ud800", "../x", "/", "~", ".", "x" * 300_000,

@@ -182,6 +182,7 @@ WAYS = {
     "polls.noted": Way(before=poll_calendar, then=is_stopped_after_polls),
     "polls.failed": Way(before=poll_what_is_away),
     "dispatcher.taken_back": Way(then=its_claim_is_lost),
+    "dispatcher.expired": Way(then=lambda rota: rota.quick("run", "decides")),
     "executor.released": Way(then=is_stopped_at_work),
     "plain.given_back": Way(then=a_slow_crowd),
     "resume.answer_taken": Way(then=lambda rota: rota("inbox", "answer", asked(rota), "well")),

@@ -37,7 +37,7 @@ SETTINGS = "timezone: UTC\nshutdown_grace: {grace}\nlimits: {{runs: 8, keep_runs
 EXPECTED = Expected(
     never_twice=frozenset({"careful"}),
     follows={"tick": "after"},
-    silent=frozenset({"never", "question", "tell", "success_if"}),
+    silent=frozenset({"never", "question", "decide", "tell", "success_if"}),
 )
 
 LATE = "SELECT 1 FROM triggers WHERE active AND next_due <= :now LIMIT 1"
@@ -74,6 +74,8 @@ BY_HAND = {
     "crowd": "overlap: allow\nsteps:\n  - {id: one, python: 'scripts/work.py:work', args: {seconds: 0.1}}\n",
     "asks": "overlap: allow\nsteps:\n" + step("one") + "  - {id: question, agent: Well?, runner: inbox, output: answer.txt}\n"
     + step("two"),
+    "decides": "overlap: allow\nsteps:\n" + step("one")
+    + "  - {id: decide, approve: Well?, expires: 1s, default: approve}\n" + step("two"),
     "tells": "overlap: allow\nsteps:\n" + step("one") + "  - {id: tell, notify: {type: command, command: sh tell.sh, message: x}}\n"
     + step("two"),
     "tells-slowly": "notify: [{type: command, command: sh tell-slowly.sh, message: x}]\nsteps:\n" + step("one"),

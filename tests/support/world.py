@@ -36,6 +36,7 @@ from rota.ports.processes import Command, Exit, HostCall, OnOutput
 from rota.ports.steps import ChannelKind, Done, Services, SourceKind, StepContext, StepKind, StepResult
 from rota.ports.store import Store, Tx
 from rota.spec import Catalog, digest, parse_file, to_json
+from rota.steps.approve import ApproveStep
 from rota.steps.notify import NotifyStep
 from rota.steps.pull import PullStep
 from rota.store import open_store
@@ -301,7 +302,13 @@ class World:
     @property
     def catalog(self) -> Catalog:
         return Catalog(
-            {"act": ActKeys, "quick": QuickKeys, "notify": NotifyStep.params, "pull": PullStep.params},
+            {
+                "act": ActKeys,
+                "quick": QuickKeys,
+                "notify": NotifyStep.params,
+                "pull": PullStep.params,
+                "approve": ApproveStep.params,
+            },
             dict.fromkeys(self.channels, ChatKeys),
             {key: kind.params for key, kind in self.sources.items()},
         )
@@ -312,6 +319,7 @@ class World:
         self.store = FaultyStore(self.real)
         steps: dict[str, StepKind] = {
             "act": Act(self), "quick": Quick(), "notify": NotifyStep(), "pull": PullStep(),
+            "approve": ApproveStep(),
         }  # fmt: skip
         channels = cast("dict[str, ChannelKind]", dict(self.channels))  # one class, several keys
         services = Services(

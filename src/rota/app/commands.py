@@ -1,4 +1,4 @@
-"""What changes something: runs, jobs, answers. Every door calls these; none does it itself."""
+"""What changes something: runs, jobs. Every door calls these; none does it itself."""
 
 from __future__ import annotations
 
@@ -9,19 +9,16 @@ from typing import Any
 
 from rota.app.cancelling import end_cancelled
 from rota.app.control import nudge, running_daemon
-from rota.app.queries import find_job, find_run
+from rota.app.queries import find_job
 from rota.app.triggers import resume_job as resume_in
 from rota.app.wiring import App
 from rota.engine.pausing import pause
 from rota.engine.queueing import Call, default_params, queue
 from rota.model.errors import ConflictError, NotFoundError, RotaError
-from rota.model.instants import Micros
 from rota.model.job import Job, Overlap, Param
-from rota.model.ledger import Event, JobRecord
-from rota.model.message import Approval
+from rota.model.ledger import JobRecord
 from rota.model.run import Reason, Run
 from rota.ports.crash import crash_point
-from rota.ports.store import Tx
 from rota.spec import from_json
 
 
@@ -123,39 +120,3 @@ def resume_job(app: App, job_id: str) -> JobRecord:
         raise ConflictError(f"`{record.id}` is not paused", hint="see `rota show " + record.id + "`")
     nudge(app.layout)
     return record
-
-
-def answer(app: App, text: str, reply: str, *, step: str | None = None, by: str = "cli") -> Approval:
-    """Answer the question that a run waits on; the run goes on. Raises NotFoundError, ConflictError, RotaError."""
-    run = find_run(app, text)
-    asked = [a for a in app.store.read(lambda tx: tx.approvals.of(run.id)) if a.state.value == "open"]
-    if step is not None:
-        asked = [a for a in asked if a.step_id == step]
-    if not asked:
-        raise ConflictError(f"run {run.id} waits for no answer ({run.state.value})", hint="see `rota inbox`")
-    if len(asked) > 1:
-        steps = ", ".join(a.step_id for a in asked)
-        raise RotaError(f"run {run.id} has several open questions", hint=f"name one with --step: {steps}")
-    question = asked[0]
-    if question.choices and reply not in question.choices:
-        raise RotaError(
-            f"{reply!r} is not one of the choices", hint="answer with " + ", ".join(question.choices)
-        )
-    now = app.clock.now()
-    if not app.store.write_now(partial(_answer, question=question, reply=reply, by=by, now=now)):
-        raise ConflictError(f"run {run.id} was answered meanwhile", hint="see `rota inbox`")
-    crash_point("commands.answered")
-    nudge(app.layout)
-    return question
-
-
-def _answer(tx: Tx, question: Approval, reply: str, by: str, now: Micros) -> bool:
-    """Write the answer and queue the run; what the answer means for the step is the executor's to say."""
-    if not tx.approvals.answer(question.run_id, question.step_id, reply, by, now):
-        return False
-    step = next(s for s in tx.runs.steps(question.run_id) if s.step_id == question.step_id)
-    if not tx.runs.answer_step(question.run_id, step, now):
-        raise ConflictError(f"run {question.run_id} does not wait any more", hint="see `rota inbox`")
-    data = {"step": question.step_id, "by": by}
-    tx.events.append(Event("question_answered", now, question.job_id, question.run_id, data))
-    return True

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from rota.app.approvals import Approvals
 from rota.app.hooks import Hook, Hooks, pending_name, secrets_of
 from rota.app.throttle import Throttle
 from rota.app.wiring import App
@@ -175,6 +176,11 @@ class Gate:
     def receiver(self) -> Receiver:
         """Who takes what comes for the hooks."""
         return Receiver(self._app, self._intake)
+
+    @cached_property
+    def approvals(self) -> Approvals:
+        """Who answers the questions of runs, by the links in messages."""
+        return Approvals(self._app, self._engine)
 
     def stuck(self) -> list[str]:
         """Loops of the engine that do not turn."""

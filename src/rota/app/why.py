@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from rota.app import why_not
+from rota.app.answers import then
 from rota.app.control import running_daemon
 from rota.app.queries import broken_files, find_job
 from rota.app.times import ago, local, parse_time
@@ -19,6 +20,7 @@ from rota.engine.ownership import is_orphan
 from rota.model.instants import Micros
 from rota.model.ledger import BrokenFile, DaemonRecord, JobRecord, Occurrence, Outcome, TriggerRecord
 from rota.model.looks import LOOK_TRIGGERS
+from rota.model.message import APPROVAL, ApprovalState
 from rota.model.run import Reason, Run, RunState
 from rota.planning.due import plan
 from rota.planning.lives import gaps
@@ -188,7 +190,18 @@ def _active(known: _Known, app: App) -> Iterator[Reason]:
             words = f"Run {run.id} waits ({run.reason.text}); it goes on {local(run.not_before, zone)}."
             yield Reason("waiting", words)
         else:
-            yield Reason("waiting", f"Run {run.id} waits ({run.reason.text}). Hint: rota inbox")
+            yield Reason("waiting", f"Run {run.id} waits ({run.reason.text}).{_until(app, run, zone)}")
+
+
+def _until(app: App, run: Run, zone: str) -> str:
+    """How long the question of a run waits, and how it is answered."""
+    asked = app.store.read(lambda tx: tx.approvals.of(run.id))
+    question = next((a for a in asked if a.kind == APPROVAL and a.state is ApprovalState.OPEN), None)
+    if question is None:
+        return " Hint: rota inbox"
+    limit = question.expires_at
+    words = "" if limit is None else f" It does so until {local(limit, zone)}: {then(question)}."
+    return f"{words} Hint: rota approve {run.id}, or rota deny {run.id} --reason ..."
 
 
 def _daemon(known: _Known, running: bool, now: Micros) -> Iterator[Reason]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rota.app.settings import Settings
     from rota.engine.core import Engine
     from rota.model.config import WorkspaceConfig
+    from rota.model.message import Message
     from rota.ports.steps import Services
     from rota.ports.store import Store
     from rota.workspace.secrets import Secrets
@@ -106,7 +107,14 @@ def build_services(app: App) -> Services:
         runners=app.kinds.runners,
         notify=StepNotifier(app.store, app.clock),
         states=StoredSourceStates(app.store, app.clock, app.secrets),
+        link=partial(_link, app),
     )
+
+
+def _link(app: App, message: Message) -> str | None:
+    from rota.app.approvals import link_for
+
+    return link_for(app, message)
 
 
 def build_engine(app: App, owner: str, *, only: str | None = None) -> Engine:

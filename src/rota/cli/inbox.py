@@ -23,7 +23,8 @@ def inbox_command(ctx: click.Context, as_json: bool) -> None:
 
 def _list(as_json: bool) -> None:
     from rota.app.queries import inbox
-    from rota.app.times import ago
+    from rota.app.times import ago, until
+    from rota.model.message import APPROVAL
 
     with workspace() as app:
         questions, now = inbox(app), app.clock.now()
@@ -34,11 +35,23 @@ def _list(as_json: bool) -> None:
             note("Nothing waits for an answer.")
             return
         rows = [
-            [q.run_id, q.job_id, q.step_id, q.kind, ago(q.asked_at, now), " ".join(q.question.split())[:200]]
+            [
+                *(q.run_id, q.job_id, q.step_id, q.kind, ago(q.asked_at, now)),
+                "" if q.expires_at is None else until(q.expires_at, now),
+                " ".join(q.question.split())[:200],
+            ]
             for q in questions
         ]
-        print_table(["RUN", "JOB", "STEP", "KIND", "ASKED", "QUESTION"], rows, flexible=(5,))
-        note("hint: `rota inbox show RUN` prints the whole of it; `rota inbox answer RUN --text ...` answers")
+        print_table(["RUN", "JOB", "STEP", "KIND", "ASKED", "EXPIRES", "QUESTION"], rows, flexible=(6,))
+        kinds = {q.kind for q in questions}
+        if APPROVAL in kinds:
+            note(
+                "hint: `rota approve RUN`, or `rota deny RUN --reason ...`; `rota inbox show RUN` prints it all"
+            )
+        if kinds - {APPROVAL}:
+            note(
+                "hint: `rota inbox show RUN` prints the whole of it; `rota inbox answer RUN --text ...` answers"
+            )
 
 
 def _as_json(question: Any) -> dict[str, Any]:
@@ -50,6 +63,10 @@ def _as_json(question: Any) -> dict[str, Any]:
         "question": question.question,
         "choices": list(question.choices),
         "asked_at": iso(question.asked_at),
+        "preview": question.preview,
+        "expires_at": iso(question.expires_at),
+        "default": question.fallback,
+        "on_deny": question.on_deny,
     }
 
 
@@ -57,7 +74,9 @@ def _as_json(question: Any) -> dict[str, Any]:
 @click.argument("run")
 def show(run: str) -> None:
     """Print the question (a whole prompt) that a run waits on."""
+    from rota.app.answers import then
     from rota.app.queries import find_run, questions_of
+    from rota.app.times import local
     from rota.model.errors import ConflictError
 
     with workspace() as app:
@@ -70,6 +89,11 @@ def show(run: str) -> None:
         for question in questions:
             note(f"{question.job_id} {question.run_id} step {question.step_id} ({question.kind})")
             click.echo(question.question)
+            if question.preview:
+                click.echo(f"\n{question.preview}")
+            if question.expires_at is not None:
+                zone = app.config.timezone
+                note(f"until {local(question.expires_at, zone)}: {then(question)}")
             if question.choices:
                 note(f"choices: {', '.join(question.choices)}")
 
@@ -84,7 +108,7 @@ def show(run: str) -> None:
 @click.option("--step", help="Which step, where a run has several questions.")
 def answer(run: str, choice: str | None, text: str | None, file: Path | None, step: str | None) -> None:
     """Answer what a run waits on: a CHOICE, --text, --file, or stdin. The run then goes on."""
-    from rota.app.commands import answer as give
+    from rota.app.answers import answer as give
     from rota.app.control import running_daemon
     from rota.cli.runs import say_end, watch
 

@@ -154,7 +154,7 @@ def list_command(as_json: bool, everything: bool) -> None:
         rows = [[Path(file.path).stem, "broken", "–", "–", "–"] for file in _jobless(broken, views)]
         for view in views:
             record, run = view.record, view.last_run
-            last = "–" if run is None else f"{run.state.value} {ago(run.finished_at or run.queued_at, now)}"
+            last = "–" if run is None else f"{_state(run)} {ago(run.finished_at or run.queued_at, now)}"
             coming = "–"
             if record.paused_at is not None and record.removed_at is None:
                 coming = f"paused: {record.paused_reason}"
@@ -171,6 +171,12 @@ def list_command(as_json: bool, everything: bool) -> None:
             note("No jobs yet.")
             note('hint: rota add hello --schedule "every 1m" --run "echo hello"')
         _report_broken(broken)
+
+
+def _state(run: Any) -> str:
+    """The state of a run; of one that waits for a person, that it does."""
+    asks = run.state.value == "waiting" and run.not_before is None
+    return "waiting for an answer" if asks else str(run.state.value)
 
 
 def _report_broken(broken: list[Any]) -> None:
@@ -275,6 +281,8 @@ def show_command(job: str, as_json: bool) -> None:
             click.echo(f"{key:<9} {meaning}")
         if record.paused_at is not None:
             click.echo(f"paused    {record.paused_reason}")
+        if view.last_run is not None and view.last_run.state.value == "waiting":
+            click.echo(f"waiting   run {view.last_run.id}: {view.last_run.reason.text}")
         if record.error:
             note(f"broken: {record.error} (the last good version is in force)")
         for warning in record.warnings:

@@ -35,6 +35,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "due": ("ledger", "List what is due now; run it with --run.", "Runs"),
     "tick": ("daemon", "One pass without a daemon: run what is due, then end.", "Runs"),
     "inbox": ("inbox", "List and answer what waits for a person or an agent.", "Runs"),
+    "approve": ("approvals", "Approve what a run asks; the run goes on.", "Runs"),
+    "deny": ("approvals", "Deny what a run asks.", "Runs"),
     "index": ("search", "Bring the index of the workspace's files up to date.", "Files"),
     "search": ("search", "Find passages in the workspace's files.", "Files"),
     "context": (

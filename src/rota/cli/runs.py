@@ -178,7 +178,12 @@ def say_end(run: Any) -> None:
     why = "" if run.state.value == "succeeded" else f": {run.reason.text}"
     note(f"{run.job_id} {paint(run.state.value)}{took}{why}  ({run.id})")
     if run.state.value == "waiting" and run.not_before is None:
-        note("hint: rota inbox")
+        approval = run.reason.code == "approval"
+        note(
+            f"hint: rota approve {run.id}, or rota deny {run.id} --reason ..."
+            if approval
+            else "hint: rota inbox"
+        )
 
 
 @click.command("cancel")

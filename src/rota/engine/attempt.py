@@ -260,6 +260,7 @@ def _masked(result: StepResult, masker: Masker) -> StepResult:
         return replace(
             result,
             question=masker.mask_text(_whole(result.question)),
+            preview=None if result.preview is None else masker.mask_text(_whole(result.preview)),
             reason=Reason(result.reason.code, masker.mask_text(_whole(result.reason.text))[:500]),
         )
     output, values = masker.mask_text(result.output), masked_value(result.values, masker)

@@ -11,6 +11,7 @@ from rota.engine.definitions import Definitions
 from rota.engine.environment import merged_values
 from rota.engine.notices import Situation, notices
 from rota.engine.pausing import pause_after_failures
+from rota.engine.questions import is_answered
 from rota.engine.queueing import queue, was_called_off
 from rota.engine.retries import told_before, tried_again
 from rota.model.config import WorkspaceConfig
@@ -82,6 +83,9 @@ def conclude(
 ) -> None:
     """Write the ending: the run, its messages, its followers, its event."""
     ending = _unless_cancelled(tx, run, ending)
+    if ending.state is RunState.WAITING and is_answered(tx, run, steps):
+        tx.runs.release(run, now, Reason("answered", "a step has its answer"))
+        return
     if ending.state is RunState.CANCELLED:
         steps = _close_steps(tx, run, job, steps, reason=ending.reason, now=now)
     if ending.state is RunState.WAITING:

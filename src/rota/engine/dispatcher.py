@@ -16,6 +16,7 @@ from rota.engine.executor import Stop
 from rota.engine.gathering import gathered
 from rota.engine.ownership import LEASE
 from rota.engine.plain_recipes import Recipe
+from rota.engine.questions import expire
 from rota.engine.recovery import give_back
 from rota.engine.retries import called_off
 from rota.engine.work import Claimed, Work
@@ -70,14 +71,25 @@ class Dispatcher:
         """Start what may start, end what is to end; when a waiting run wants to go on (None: none does)."""
         await self._end_cancelled()
         await self._take_back()
+        expiry = await self._expire()
         if self.accepting:
             await self._claim_and_start(self._candidates())
-        wake = self._store.read(lambda tx: tx.runs.next_wake())
+        wakes = (self._store.read(lambda tx: tx.runs.next_wake()), expiry)
+        wake = min((moment for moment in wakes if moment is not None), default=None)
         if wake is None or wake > (now := self._clock.now()):
             return wake
         return (
             now + SECOND
         )  # its time has come, and it finds no free place: looked at again soon, not in a spin
+
+    async def _expire(self) -> Micros | None:
+        """Let the runs go on that waited for an answer long enough; when the next one has."""
+        upcoming = self._store.read(lambda tx: tx.approvals.next_expiry())
+        if upcoming is not None and upcoming <= (now := self._clock.now()):
+            await self._store.write(partial(expire, now=now))
+            crash_point("dispatcher.expired")
+            upcoming = self._store.read(lambda tx: tx.approvals.next_expiry())
+        return upcoming
 
     async def renew(self) -> None:
         """Keep the leases of the active runs alive."""

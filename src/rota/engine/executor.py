@@ -16,24 +16,23 @@ from rota.engine import unchanged
 from rota.engine.attempt import Attempts, Try
 from rota.engine.conclusion import Ending, conclude, ending_of
 from rota.engine.definitions import Definitions
-from rota.engine.environment import merged_values, run_values
+from rota.engine.environment import Deferred, merged_values, run_values
 from rota.engine.evidence import Examiner
 from rota.engine.journal import Journal
+from rota.engine.outcome import outcome_of
 from rota.engine.output import OutputLog
 from rota.engine.patience import write_patiently
 from rota.engine.resume import resume
-from rota.engine.retries import wait_after
 from rota.model.config import WorkspaceConfig
 from rota.model.errors import LostClaimError, RotaError, StoreError
-from rota.model.instants import SECOND, micros
+from rota.model.instants import SECOND
 from rota.model.job import Step
-from rota.model.message import Approval
 from rota.model.run import Attempt, Reason, Run, RunState, StepRun, StepState
 from rota.planning.graph import next_steps
 from rota.planning.worktime import worked
 from rota.ports.clock import Clock
 from rota.ports.crash import crash_point
-from rota.ports.steps import Done, Failed, Services, StepResult, Waiting
+from rota.ports.steps import Failed, Services, StepResult, Waiting
 from rota.ports.store import Store
 from rota.templates import evaluate, truth
 
@@ -274,7 +273,17 @@ class Executor:
     async def _settle(self, progress: RunInProgress, step: Step, made: Made) -> None:
         """Write how an attempt ended."""
         begun, attempt, result = made.begun, made.attempt, made.result
-        after, question = self._after(progress, step, begun, result)
+        outcome = outcome_of(
+            result,
+            begun,
+            step=step,
+            job=progress.journal.job,
+            run=progress.run,
+            values=Deferred(lambda: self._values(progress)),
+            config=self._config(),
+            now=self._clock.now(),
+        )
+        after = outcome.step
         ended = replace(
             attempt,
             state=StepState.FAILED if isinstance(result, Failed) else after.state,
@@ -283,27 +292,10 @@ class Executor:
             reason=after.reason,
         )
         kept = unchanged.kept_of(progress.run, step, result, progress.marks)
-        await progress.journal.end(after, self.attempts.kept(ended, made.output), question, kept)
+        await progress.journal.end(
+            after, self.attempts.kept(ended, made.output), outcome.question, kept, outcome.messages
+        )
         crash_point("executor.step_ended")
-
-    def _after(
-        self, progress: RunInProgress, step: Step, begun: StepRun, result: StepResult
-    ) -> tuple[StepRun, Approval | None]:
-        """The step's state after a try: finished, waiting for another try, or for a person."""
-        job, now = progress.journal.job, self._clock.now()
-        if isinstance(result, Done):
-            done = replace(begun, state=StepState.SUCCEEDED, output=result.output, values=dict(result.values))
-            return done, None
-        if isinstance(result, Waiting):
-            question = Approval(
-                progress.run.id, step.id, result.kind, result.question, now, job.id, result.choices
-            )
-            return replace(begun, state=StepState.WAITING, reason=result.reason), question
-        wait = wait_after(step.retry or job.retry, begun.attempts, result)
-        failed = replace(begun, reason=result.reason, output=result.output, values=dict(result.values))
-        if wait is None:
-            return replace(failed, state=StepState.FAILED), None
-        return replace(failed, state=StepState.WAITING, retry_at=now + micros(wait)), None
 
     def _values(self, progress: RunInProgress) -> dict[str, object]:
         return run_values(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from rota.engine.patience import write_patiently
 from rota.model.instants import Micros
 from rota.model.job import Job
 from rota.model.ledger import Event
-from rota.model.message import Approval
+from rota.model.message import Approval, Message
 from rota.model.run import STEP_FINAL, Attempt, Reason, Run, StepRun, StepState
 from rota.planning.graph import next_steps
 from rota.ports.clock import Clock
@@ -76,11 +76,15 @@ class Journal:
         attempt: Attempt | None = None,
         question: Approval | None = None,
         kept: Mapping[str, Any] | None = None,
+        messages: Sequence[Message] = (),
     ) -> None:
-        """A step (and its attempt) has a new state; `question` is asked, `kept` is stored in the same commit."""
+        """A step (and its attempt) has a new state.
+
+        In the same commit `question` is asked, `messages` about it go to the outbox, and `kept` is stored.
+        """
         if step.state in STEP_FINAL and step.finished_at is None:
             step = replace(step, finished_at=self._clock.now())
-        await self._write(step, attempt, question, kept)
+        await self._write(step, attempt, question, kept, messages)
 
     async def set_state(
         self,
@@ -113,6 +117,7 @@ class Journal:
         attempt: Attempt | None,
         question: Approval | None = None,
         kept: Mapping[str, Any] | None = None,
+        messages: Sequence[Message] = (),
     ) -> None:
         now = self._clock.now()
 
@@ -120,6 +125,8 @@ class Journal:
             _put(tx, self.run, step, attempt, question)
             for name, place in (kept or {}).items():
                 tx.cursors.put(name, place, now)
+            for message in messages:
+                tx.outbox.add(message)
 
         await write_patiently(self._store, self._clock, put)
         self.steps[step.step_id] = step

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ from rota.model.config import WorkspaceConfig
 from rota.model.errors import RotaError
 from rota.model.instants import Micros
 from rota.model.job import Job, Notify, OnError
-from rota.model.message import Message
+from rota.model.message import APPROVAL, Message
 from rota.model.run import FINAL, Reason, Run, RunState
 from rota.ports.clock import Clock
 from rota.ports.crash import crash_point
@@ -57,7 +57,7 @@ def notices(situation: Situation) -> list[Message]:
     ]
     messages = [message for _, message in found if message is not None]
     told = {_place(notify) for notify, message in found if message is not None}
-    if state is RunState.WAITING:
+    if state is RunState.WAITING and reason.code != APPROVAL:  # an approval has told of itself
         text = f"Waiting for an answer: {reason.text}. See `rota inbox`."
         messages += _own_words(situation, about, job.on_error, text, told)
     if state is RunState.SUCCEEDED:
@@ -99,21 +99,35 @@ def _own_words(
     return messages
 
 
+def hears_of_errors(job: Job, config: WorkspaceConfig) -> tuple[Notify, ...]:
+    """The channels that the job's errors go to, each once."""
+    channels = job.on_error.channels or job.notify or config.notify
+    return tuple({_place(channel): channel for channel in channels}.values())
+
+
+def compose_each(
+    situation: Situation, channels: Sequence[Notify], text: str, title: str, key: str
+) -> list[Message]:
+    """A message of rota's own to each of the channels. `text` is no template; `title` is one."""
+    situation = replace(situation, values={**situation.values, "rota_text": text})
+    found = [
+        compose(
+            situation,
+            replace(channel, message="{{ rota_text }}", title=title, condition=None),
+            f"{key}:{index}",
+        )
+        for index, channel in enumerate(channels)
+    ]
+    return [message for message in found if message is not None]
+
+
 def notices_of_pause(situation: Situation, why: str) -> list[Message]:
     """That rota paused the job, to where its errors go; `on_error: false` keeps quiet about failures, not this."""
     job = situation.job
     text = f"`{job.id}` is paused: {why}. The last: {situation.reason.text}. Go on with: rota resume {job.id}"
-    situation = replace(situation, values={**situation.values, "rota_text": text})
-    places = {_place(n): n for n in job.on_error.channels or job.notify or situation.config.notify}
-    found = [
-        compose(
-            situation,
-            replace(channel, message="{{ rota_text }}", title="{{ job.name }}: paused", condition=None),
-            f"paused:{index}",
-        )
-        for index, channel in enumerate(places.values())
-    ]
-    return [message for message in found if message is not None]
+    return compose_each(
+        situation, hears_of_errors(job, situation.config), text, "{{ job.name }}: paused", "paused"
+    )
 
 
 def _place(notify: Notify) -> str:

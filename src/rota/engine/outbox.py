@@ -93,10 +93,11 @@ class Outbox:
             await asyncio.wait(tasks)
 
     async def _send(self, message: Message) -> None:
-        masker = Masker({})
+        masker, link = Masker({}), None
         try:
             masker = Masker(self._services.secrets.known())
-            await self._deliver(message)
+            link = self._services.link(message)
+            await self._deliver(message, link)
         except asyncio.CancelledError:
             await self._store.write(
                 lambda tx: tx.outbox.retry(message.key, "rota was stopped while sending", self._clock.now())
@@ -104,7 +105,9 @@ class Outbox:
             crash_point("outbox.returned")
             raise
         except Exception as error:  # noqa: BLE001 # a channel that raises must not end the pump
-            await self._failed(message, error, masker.mask_text(str(error) or type(error).__name__)[:500])
+            words = masker.mask_text(str(error) or type(error).__name__)
+            # What a channel says may quote the message.
+            await self._failed(message, error, (words if link is None else words.replace(link, "***"))[:500])
             return
         crash_point("outbox.sent")
         now = self._clock.now()
@@ -113,7 +116,7 @@ class Outbox:
         crash_point("outbox.recorded")
         log.info("message_sent", key=message.key, channel=message.channel)
 
-    async def _deliver(self, message: Message) -> None:
+    async def _deliver(self, message: Message, link: str | None) -> None:
         kind = self._services.channels.get(message.channel)
         if kind is None:
             known = ", ".join(sorted(self._services.channels))
@@ -125,9 +128,10 @@ class Outbox:
             "key": message.key,
             "workspace": self._config().name or self._workspace.name,
         }
+        body = message.body if link is None else f"{message.body}\n\nOr open: {link}"
         call = HostCall(
             target=kind.target,
-            kwargs={"config": config, "title": message.title, "body": message.body, "about": about},
+            kwargs={"config": config, "title": message.title, "body": body, "about": about},
             env={**clean_environment(self._config()), "ROTA_WORKSPACE": str(self._workspace)},
             cwd=self._workspace,
         )

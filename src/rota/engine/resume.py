@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from rota.engine.attempt import Attempts, Try
 from rota.engine.journal import Journal
+from rota.engine.questions import decided, left_out, waits_for_person
 from rota.model.job import OnInterrupt
-from rota.model.message import Approval, ApprovalState
+from rota.model.message import APPROVAL, Approval
 from rota.model.run import Reason, StepRun, StepState
 from rota.planning.recover import recover
 from rota.ports.crash import crash_point
@@ -55,10 +56,7 @@ async def _take_answers(
     """Steps whose question was answered while the run waited go on with the answer."""
     for question in journal.questions():
         step = journal.steps.get(question.step_id)
-        if question.state is not ApprovalState.ANSWERED or step is None:
-            continue
-        # One with a time to be tried again was answered before, and failed since.
-        if step.state is not StepState.WAITING or step.retry_at is not None:
+        if step is None or not question.settled or not waits_for_person(step):
             continue
         answer, by = question.answer or "", question.answered_by or "somebody"
         if question.kind == "interrupted":
@@ -66,18 +64,43 @@ async def _take_answers(
             reason = Reason("interrupted", f"it was interrupted; {by} answered: {answer}")
             await journal.end(replace(step, state=state, reason=reason))
             continue
+        if question.kind == APPROVAL:
+            await _take_approval(journal, question, step, attempts, values())
+            continue
         await journal.end(_answered(journal, step, attempts, values(), answer=answer, by=by))
         crash_point("resume.answer_taken")
+
+
+async def _take_approval(
+    journal: Journal, question: Approval, step: StepRun, attempts: Attempts, values: Mapping[str, object]
+) -> None:
+    after = decided(question, step)
+    if after.state is StepState.SUCCEEDED:
+        after = _delivered(journal, after, attempts, values)
+    # The steps that it takes along come first: after a crash in between the answer is taken again.
+    for step_id, reason in left_out(journal.job, after):
+        if journal.states[step_id] is StepState.PENDING:
+            await journal.set_state(step_id, StepState.SKIPPED, reason)
+    await journal.end(after)
+    crash_point("resume.answer_taken")
 
 
 def _answered(
     journal: Journal, step: StepRun, attempts: Attempts, values: Mapping[str, object], *, answer: str, by: str
 ) -> StepRun:
     """The step with its answer as its output, in the output file too."""
-    definition = next(s for s in journal.job.steps if s.id == step.step_id)
-    result = attempts.deliver(Try(journal.job, definition, journal.run, step.attempts, values), Done(answer))
-    if isinstance(result, Failed):
-        return replace(step, state=StepState.FAILED, reason=result.reason, output=answer)
-    return replace(
-        step, state=StepState.SUCCEEDED, reason=Reason("answered", f"answered by {by}"), output=answer
+    reason = Reason("answered", f"answered by {by}")
+    return _delivered(
+        journal, replace(step, state=StepState.SUCCEEDED, reason=reason, output=answer), attempts, values
     )
+
+
+def _delivered(journal: Journal, step: StepRun, attempts: Attempts, values: Mapping[str, object]) -> StepRun:
+    """The step, or what it is where its output file cannot be written."""
+    definition = next(s for s in journal.job.steps if s.id == step.step_id)
+    result = attempts.deliver(
+        Try(journal.job, definition, journal.run, step.attempts, values), Done(step.output)
+    )
+    if isinstance(result, Failed):
+        return replace(step, state=StepState.FAILED, reason=result.reason)
+    return step

@@ -63,7 +63,8 @@ class WebConfig:
 
     `hosts`: names that requests may be for besides this machine's (`*`: any). `body`: bytes of a request's body;
     `patience`: seconds that a client has for its headers, and again for its body. `connections`: at once.
-    `forwarded`: a reverse proxy in front says who the client is.
+    `forwarded`: a reverse proxy in front says who the client is. `url`: where others reach the door, as links in
+    messages say it, without a slash at its end.
     """
 
     on: bool = True
@@ -75,6 +76,7 @@ class WebConfig:
     patience: float = 10.0
     connections: int = 500
     forwarded: bool = False
+    url: str | None = None
 
 
 @dataclass(frozen=True)

@@ -48,13 +48,29 @@ class ApprovalState(StrEnum):
     OPEN = "open"
     ANSWERED = "answered"
     CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class OnDeny(StrEnum):
+    """What a denial does: the run fails, goes on without the steps that wait for the answer, or goes on as ever."""
+
+    FAIL = "fail"
+    SKIP = "skip"
+    CONTINUE = "continue"
+
+
+# The kind of a question that an `approve` step asks, and the choice that denies.
+APPROVAL = "approval"
+DENY = "deny"
 
 
 @dataclass(frozen=True)
 class Approval:
     """A question that a run waits on. `kind`: prompt (the inbox runner), interrupted, approval.
 
-    `answer` is text; for a prompt it becomes the step's output.
+    `answer` is text; it becomes the step's output. Of an approval: `preview` is what the answer is about,
+    as it was when it was asked; `fallback` is the answer when `expires_at` comes (None: the step fails then);
+    `reason` is why it was answered so.
     """
 
     run_id: str
@@ -68,3 +84,13 @@ class Approval:
     answer: str | None = None
     answered_at: Micros | None = None
     answered_by: str | None = None
+    preview: str | None = None
+    expires_at: Micros | None = None
+    fallback: str | None = None
+    on_deny: OnDeny | None = None
+    reason: str | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether its step can go on: it has its answer, or nobody gave one in time."""
+        return self.state in {ApprovalState.ANSWERED, ApprovalState.EXPIRED}

@@ -19,6 +19,7 @@ CRASH_POINTS = (
     "polls.failed",
     "dispatcher.claimed",
     "dispatcher.taken_back",
+    "dispatcher.expired",
     "executor.before_step",
     "executor.step_begun",
     "executor.step_ran",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from rota.model.config import WorkspaceConfig
 from rota.model.job import Job, Notify, OnInterrupt, ProcessLimits, Step
+from rota.model.message import Message, OnDeny
 from rota.model.run import Reason, Run
 from rota.ports.batches import Batches
 from rota.ports.clock import Clock
@@ -48,13 +49,20 @@ class Failed:
 class Waiting:
     """The step needs a person (or an interactive agent); the answer becomes its output.
 
-    `kind`: prompt or approval; `reason` is what the run shows meanwhile.
+    `kind`: prompt or approval; `reason` is what the run shows meanwhile. `preview`: what it is about;
+    `expires`: seconds until `fallback` is the answer, or the step fails for want of one; `on_deny`: of an
+    approval. `notify`: channels that are told of it; where there are none those that hear of the job's errors.
     """
 
     kind: str
     question: str
     reason: Reason
     choices: tuple[str, ...] = ()
+    preview: str | None = None
+    expires: float | None = None
+    fallback: str | None = None
+    on_deny: OnDeny | None = None
+    notify: tuple[Notify, ...] = ()
 
 
 StepResult = Done | Failed | Waiting
@@ -217,3 +225,5 @@ class Services:
     notify: Notifier
     states: SourceStates
     batches: Batches | None = None
+    # What is added to a message when it is sent: a link to answer with, which must not stand in the state.
+    link: Callable[[Message], str | None] = lambda _message: None

@@ -359,8 +359,22 @@ class ApprovalsTable(Protocol):
         """Those of a run."""
         ...
 
-    def answer(self, run_id: str, step_id: str, answer: str, by: str, now: Micros) -> bool:
-        """Answer an open one; False when it is not open."""
+    def answer(
+        self, run_id: str, step_id: str, answer: str, by: str, now: Micros, *, reason: str | None = None
+    ) -> bool:
+        """Answer an open one whose time is not over; False when it is not so."""
+        ...
+
+    def expired(self, now: Micros, limit: int) -> list[Approval]:
+        """Open ones whose time is over, the earliest first."""
+        ...
+
+    def next_expiry(self) -> Micros | None:
+        """When the time of the next open one is over."""
+        ...
+
+    def expire(self, run_id: str, step_id: str, by: str) -> bool:
+        """Give an open one its fallback for an answer, at the moment when its time was over; False when it is not open."""
         ...
 
     def withdraw(self, run_id: str, now: Micros) -> None:

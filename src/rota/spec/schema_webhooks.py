@@ -89,5 +89,6 @@ def web() -> Schema:
         "patience": ref("duration", "How long a client may take for headers, and again for the body."),
         "connections": count(8, "How many connections there may be at once.", 100_000),
         "forwarded": about(BOOLEAN, "Whether a reverse proxy says who the client is (X-Forwarded-For)."),
+        "url": about(FILLED, "Where people reach the door, for links in messages: https://rota.example.com."),
     }
     return {"anyOf": [BOOLEAN, {"enum": ["on", "off"]}, empty_too(mapping(fields))]}

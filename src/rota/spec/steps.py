@@ -25,6 +25,7 @@ COMMON_KEYS = (
 AGENT = "agent"
 PULL = "pull"
 NOTIFY = "notify"
+APPROVE = "approve"
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,79}")
 
 
@@ -141,6 +142,8 @@ def _check_config(
         _check_pull(model, config, place, setting, known)
         return
     if kind == NOTIFY and isinstance(config[NOTIFY], Mapping):
+        read_notify(config[NOTIFY], place / NOTIFY, setting)
+    if kind == APPROVE and isinstance(config.get(NOTIFY), str | list | Mapping):
         read_notify(config[NOTIFY], place / NOTIFY, setting)
     models.check(model, config, place, known=known)
     runner = config.get("runner")

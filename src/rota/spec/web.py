@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from rota.model.config import WebConfig
 from rota.spec import values
 from rota.spec.report import Fields, Place
 
-WEB_KEYS = ("host", "port", "socket", "hosts", "body", "patience", "connections", "forwarded")
+WEB_KEYS = ("host", "port", "socket", "hosts", "body", "patience", "connections", "forwarded", "url")
+_URL = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?(?:/[A-Za-z0-9._~/-]*)?")
 _HOST = re.compile(r"[A-Za-z0-9._:-]+")
 _NAME = re.compile(r"\*|(?:\*\.)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 
@@ -33,7 +36,11 @@ def read_web(value: Any, place: Place) -> WebConfig | None:
         patience=fields.read("patience", values.duration, default.patience),
         connections=fields.read("connections", values.whole(8, 100_000), default.connections),
         forwarded=fields.read("forwarded", values.boolean, default.forwarded),
+        url=fields.maybe("url", _url),
     )
+    if found.url is not None:  # who follows a link of ours comes for that name
+        host = urlsplit(found.url).hostname or ""
+        found = replace(found, hosts=tuple(dict.fromkeys((*found.hosts, host))))
     if found.socket is not None:
         for key in ("host", "port"):
             if key in data:
@@ -50,6 +57,24 @@ def _host(value: Any, place: Place) -> str | None:
         place.error(f"`{said}` is no address", "such as 127.0.0.1, or 0.0.0.0 for every one of this machine")
         return None
     return said
+
+
+def _url(value: Any, place: Place) -> str | None:
+    said = values.text(value, place)
+    if said is None:
+        return None
+    try:
+        parts = urlsplit(said)
+        ok = parts.scheme in {"http", "https"} and _URL.fullmatch(said) and parts.port != 0
+    except ValueError:
+        ok = False
+    if not ok:
+        place.error(
+            f"`{said}` is no address of the door",
+            "such as https://rota.example.com, with a path perhaps, without ? and #",
+        )
+        return None
+    return said.rstrip("/")
 
 
 def _hosts(value: Any, place: Place) -> tuple[str, ...] | None:

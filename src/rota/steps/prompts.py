@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rota.model.errors import PathError, StepError
+from rota.model.errors import StepError
 from rota.ports.commands import capped
-from rota.ports.files import resolve_inside
 from rota.ports.steps import AgentRequest, Runner, StepContext, StepResult
+from rota.steps.inputs import file_text, may_name_file
 from rota.templates import render_value
 
 INPUT_LIMIT = 100_000
-_LONGEST_PATH = 1_000
 
 
 class AgentKeys(BaseModel):
@@ -81,29 +79,10 @@ def _section(name: str, raw: Any, ctx: StepContext) -> str:
     value = render_value(raw, ctx.values)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     heading = f"## Input: {name}"
-    file = _file(text, ctx.workspace) if isinstance(raw, str) and _may_name_file(raw) else None
+    file = (
+        file_text(text, ctx.workspace, INPUT_LIMIT) if isinstance(raw, str) and may_name_file(raw) else None
+    )
     if file is not None:
         heading, text = f"{heading} (the file {text})", file
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", text)), default=0))
     return f"\n\n{heading}\n\n{fence}\n{capped(text, INPUT_LIMIT)}\n{fence}"
-
-
-def _may_name_file(raw: str) -> bool:
-    """Whether the job file says which folder is read: a value from outside must not choose what is shown."""
-    before, *templates = re.split(r"\{[{%]", raw, maxsplit=1)
-    return not templates or "/" in before
-
-
-def _file(text: str, workspace: Path) -> str | None:
-    """The beginning of the text file of that name, None where there is none."""
-    if not text or len(text) > _LONGEST_PATH or "\n" in text:
-        return None
-    try:
-        path = resolve_inside(workspace, text, purpose="`input:`", reading=True)
-        if not path.is_file():
-            return None
-        with path.open("rb") as file:
-            data = file.read(INPUT_LIMIT + 1)
-    except (PathError, OSError):
-        return None
-    return None if b"\0" in data else data.decode("utf-8", "replace")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from rota.ports.plugins import load_plugins
 from rota.ports.steps import StepKind
 from rota.steps.agent import AgentStep
+from rota.steps.approve import ApproveStep
 from rota.steps.context import ContextStep
 from rota.steps.http import HttpStep
 from rota.steps.index import IndexStep
@@ -32,6 +33,7 @@ _KINDS: tuple[StepKind, ...] = (
     AgentStep(),
     SkillStep(),
     NotifyStep(),
+    ApproveStep(),
 )
 STEPS: Mapping[str, StepKind] = {kind.key: kind for kind in _KINDS}
 

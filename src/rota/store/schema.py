@@ -251,9 +251,17 @@ approvals = _table(
     _text("answer", optional=True),
     _integer("answered_at", optional=True),
     _text("answered_by", optional=True),
+    _text("preview", optional=True),
+    _integer("expires_at", optional=True),
+    _text("fallback", optional=True),
+    _text("on_deny", optional=True),
+    _text("reason", optional=True),
     _refers("run_id", "runs", "id", cascade=True),
 )
 _partial("approvals_open", approvals.c.workspace_id, approvals.c.asked_at, where=approvals.c.state == "open")
+_partial(
+    "approvals_expiring", approvals.c.workspace_id, approvals.c.expires_at, where=approvals.c.state == "open"
+)
 
 outbox = _table(
     "outbox",

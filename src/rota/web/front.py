@@ -52,7 +52,23 @@ class Front:
             return self._health(method)
         if path.startswith("/hooks/"):
             return await self._hook(method, path[7:], scope, headers, receive)
+        if path.startswith("/approvals/"):
+            return await self._approval(method, path[11:], headers, receive)
         return Answer(404, {"error": "there is nothing here"})
+
+    async def _approval(
+        self, method: str, token: str, headers: Mapping[str, str], receive: Receive
+    ) -> Answer:
+        from rota.web import approvals  # with the first one
+
+        if method in {"GET", "HEAD"}:
+            return approvals.show(self._gate.approvals, token)
+        if method != "POST":
+            return Answer(405, {"error": "it takes GET and POST"}, {"allow": "GET, HEAD, POST"})
+        body = await self._body(headers, receive)
+        if isinstance(body, Answer):
+            return body
+        return await approvals.take(self._gate.approvals, token, headers.get("content-type", ""), body)
 
     def _health(self, method: str) -> Answer:
         if method not in {"GET", "HEAD"}:
@@ -145,12 +161,13 @@ def _query(raw: bytes) -> dict[str, str]:
 async def _send(answer: Answer, send: Send, *, only_head: bool) -> None:
     is_text = isinstance(answer.body, str)
     body = answer.body.encode() if isinstance(answer.body, str) else json.dumps(answer.body).encode()
-    headers = [
-        (b"content-type", b"text/plain; charset=utf-8" if is_text else b"application/json"),
-        (b"content-length", b"%d" % len(body)),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
-        *((name.encode(), value.encode()) for name, value in answer.headers.items()),
-    ]
+    said = {
+        "content-type": "text/plain; charset=utf-8" if is_text else "application/json",
+        "content-length": str(len(body)),
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+        **answer.headers,
+    }
+    headers = [(name.encode(), value.encode()) for name, value in said.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if only_head else body})

@@ -7,8 +7,9 @@ from functools import partial
 import pytest
 from tests.support.opened import Opened
 
+from rota.app.answers import answer
 from rota.app.cancelling import cancel_run
-from rota.app.commands import answer, pause_job, resume_job, run_job
+from rota.app.commands import pause_job, resume_job, run_job
 from rota.model.errors import ConflictError, NotFoundError, RotaError
 from rota.model.instants import HOUR
 from rota.model.ledger import Outcome
@@ -104,7 +105,7 @@ def test_an_answer_lets_the_run_go_on(opened: Opened) -> None:
     found = opened.app.store.read(lambda tx: tx.runs.get(run.id))
     assert found is not None
     assert found.state is RunState.QUEUED
-    with pytest.raises(ConflictError, match="waits for no answer"):
+    with pytest.raises(ConflictError, match="answered with yes by cli already"):
         answer(opened.app, run.id, "yes")
 
 

@@ -133,7 +133,7 @@ def test_a_notify_step_sends_once_however_often_it_is_tried(world: World) -> Non
     async def story() -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(
-                "rota.engine.executor.Executor._after", lambda *_: world.store.__setattr__("dead", True)
+                "rota.engine.executor.Executor._settle", lambda *_: world.store.__setattr__("dead", True)
             )
             await world.engine.dispatcher.run_once()
             await world.idle()

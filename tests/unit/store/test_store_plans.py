@@ -55,6 +55,8 @@ PLANS = [
     (outbox_queries.RECENT, "outbox_by_time"),
     (outbox_queries.RECENT_OF_RUN, "outbox_by_run"),
     (approval_queries.OPEN, "approvals_open"),
+    (approval_queries.EXPIRED, "approvals_expiring"),
+    (approval_queries.NEXT_EXPIRY, "approvals_expiring"),
     (event_queries.AFTER, "INTEGER PRIMARY KEY"),
     (event_queries.AFTER_OF_JOB, "events_by_job"),
 ]
