@@ -223,14 +223,16 @@ _ranked = (
     .where(here(runs), _OF_JOB, _IS_FINAL)
     .subquery("ranked")
 )
-# From one job to the next by the index, and no further into each than `keep`: grouped, it would read all of a million runs.
+# From one job to the next by the index, and no further into each than `keep`: grouped, it would read all of a million
+# runs. Where there never were as many as are kept (rows are numbered), no job is counted.
 WITH_OUTDATED = statement(
     lambda: text(
         "WITH RECURSIVE job(id) AS (SELECT min(job_id) FROM runs WHERE workspace_id = :workspace_id UNION ALL "
         "SELECT (SELECT min(job_id) FROM runs WHERE workspace_id = :workspace_id AND job_id > job.id) FROM job "
         "WHERE job.id IS NOT NULL) SELECT id FROM job WHERE id IS NOT NULL AND ("
         "EXISTS (SELECT 1 FROM runs WHERE workspace_id = :workspace_id AND job_id = job.id AND queued_at < :older_than) "
-        "OR EXISTS (SELECT 1 FROM runs WHERE workspace_id = :workspace_id AND job_id = job.id LIMIT 1 OFFSET :keep))"
+        "OR ((SELECT max(rowid) FROM runs) - (SELECT min(rowid) FROM runs) >= :keep AND EXISTS ("
+        "SELECT 1 FROM runs WHERE workspace_id = :workspace_id AND job_id = job.id LIMIT 1 OFFSET :keep)))"
     )
 )
 OUTDATED = statement(
