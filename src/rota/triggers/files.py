@@ -16,6 +16,7 @@ STEP = 300
 # Seconds between two looks at whether other folders are to be watched, and after a watch that failed.
 LOOK_AGAIN = 2.0
 RETRY = 10.0
+ARMED = 0.1  # until a watch that was begun sees what happens
 log = Logger("rota.files")
 
 
@@ -51,6 +52,8 @@ class WorkspaceFiles:
                 if places
             ]
             try:
+                await asyncio.sleep(ARMED)
+                wake.set()  # what came before this watch began
                 while self._folders(watches()) == folders:
                     done, _ = await asyncio.wait(
                         tasks, timeout=LOOK_AGAIN, return_when=asyncio.FIRST_COMPLETED
@@ -60,7 +63,6 @@ class WorkspaceFiles:
             finally:
                 stop.set()
                 ended = await asyncio.gather(*tasks, return_exceptions=True)
-            wake.set()  # what came between two watches
             failed = [error for error in ended if isinstance(error, Exception)]
             if failed:
                 log.warning("files_not_watched", error=str(failed[0]), retry_in=RETRY)

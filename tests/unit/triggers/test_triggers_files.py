@@ -189,6 +189,24 @@ def test_word_of_a_change_comes_by_itself(root: Path) -> None:
     asyncio.run(work())
 
 
+def test_what_came_before_a_watch_began_is_told_of_too(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rota.triggers.files.LOOK_AGAIN", 0.2)
+    files = WorkspaceFiles(root)
+    watches: list[FileWatch] = []
+
+    async def work() -> None:
+        wake = asyncio.Event()
+        watching = asyncio.create_task(files.wakes(lambda: watches, wake))
+        await asyncio.sleep(0)
+        put(root, "inbox/a.md")
+        watches.append(FileWatch(("inbox/*.md",)))  # a job that was just added
+        await asyncio.wait_for(wake.wait(), 60)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+    asyncio.run(work())
+
+
 def test_the_state_is_never_watched(root: Path) -> None:
     put(root, ".rota/state.db", ".git/HEAD", "inbox/a.md", "notes/b.md")
     files = WorkspaceFiles(root)
