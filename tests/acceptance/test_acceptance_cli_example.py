@@ -54,7 +54,7 @@ def test_without_an_agent_the_weekly_plan_waits_in_the_inbox(mara: Rota) -> None
     assert mara.read("now/weekly-plan-draft.md") == "# The week\n\n- Write to Halden\n"
     assert "Weekly plan draft ready" in mara.read("now/notifications.log")
     assert mara.quick("inbox", "--json").json == []
-    assert "waits for no answer" in mara.quick("inbox", "answer", run["id"], "again", code=4).err
+    assert "answered by cli already" in mara.quick("inbox", "answer", run["id"], "again", code=4).err
     assert "waits for no answer" in mara.quick("inbox", "show", run["id"], code=4).err
 
 

@@ -11,6 +11,7 @@ from functools import partial
 
 from rota.app.cancelling import end_cancelled
 from rota.app.chains import CIRCLE, note_strangers, without_circles, without_strangers
+from rota.app.hookindex import make_index
 from rota.app.hooks import make_tokens
 from rota.app.looks import said
 from rota.app.stamps import STAMPS, stamps_of
@@ -87,9 +88,9 @@ def sync(app: App) -> Report:
         stamps=stamps,
         now=app.clock.now(),
     )
+    _make_tokens(app, change)  # first: whoever finds the hook finds its token
     app.store.write_now(partial(_write, change=change))
     end_cancelled(app)
-    _make_tokens(app, change)
     return Report(tuple(change.added), tuple(change.changed), tuple(change.removed), tuple(change.errors))
 
 
@@ -177,6 +178,7 @@ def _write(tx: Tx, change: _Change) -> None:
     if not records:
         begin_index(tx, change.now)
         begin_list(tx, change.now)
+        make_index(tx, change.now)
     files = [(item.file.path, item.result) for item in change.reads]
     owners = _owners(records.values(), change)
     results = without_circles(records.values(), files, owners=owners, present=change.present)
