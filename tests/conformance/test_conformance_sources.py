@@ -39,7 +39,7 @@ class Pulls:
         self.cursor = "null"
 
     def pull(self, config: dict[str, Any]) -> dict[str, Any]:
-        further = {"cursor": json.loads(self.cursor), "source": self._name}
+        further = {"cursor": json.loads(self.cursor), "source": self._name, "news_only": False}
         given = {name: further[name] for name in self._wants}
         answer = self._function(
             config=config, workspace=str(self._workspace), now=NOW, timezone="Europe/London", **given

@@ -261,6 +261,7 @@ class Polls:
             keys=of.trigger.options.get("source", {}),
             values=values,
             env={**clean_environment(config), "ROTA_WORKSPACE": str(self._workspace)},
+            news_only=not of.look.partial,  # else what the last look left is among the items
         )
 
     async def _worked(self, held: _Held, of: Watching, pulled: Pulled) -> None:

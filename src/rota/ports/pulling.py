@@ -37,7 +37,7 @@ class Asked:
 
     `name`: a kind of source or a name in rota.yaml's `sources:`. `keys`: the consumer's own keys as their author
     wrote them, which go before those there. `values`: what templates in either see. `consumer`: whose news this
-    is, such as `job/step`. `workspace`: its folder.
+    is, such as `job/step`. `workspace`: its folder. `news_only`: of a source that is as it was, nothing is wanted.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Asked:
     values: Mapping[str, Any] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     limits: ProcessLimits | None = None
+    news_only: bool = False
 
 
 async def pull(asked: Asked, services: Services, config: WorkspaceConfig, log: OnOutput) -> Pulled:
@@ -103,7 +104,8 @@ async def _pull(asked: Asked, services: Services, config: WorkspaceConfig, log: 
         "now": from_micros(now).isoformat(),
         "timezone": asked.timezone,
     }
-    further = {"cursor": before.get("cursor") if before.get("of") == exactly else None, "source": asked.name}
+    cursor = before.get("cursor") if before.get("of") == exactly else None
+    further = {"cursor": cursor, "source": asked.name, "news_only": asked.news_only}
     given |= {name: further[name] for name in getattr(kind, "wants", ())}
     call = HostCall(kind.target, given, {**asked.env, **env}, asked.workspace, limits=asked.limits)
     pulled = _pulled(await services.hosts.call(call, log), kind.key, before.get("seen", {}))

@@ -146,8 +146,8 @@ class SourceKind(Protocol):
 
     The function takes `config` (the source's keys, rendered, secrets filled in), `workspace` (path), `now`
     (ISO 8601) and `timezone`. A kind may have `wants`, a tuple of further arguments that it takes: `cursor` (what
-    it returned as such when this consumer's last pull succeeded, else None) and `source` (the name that it is
-    asked by); `defaults`, keys that are there unless somebody sets them: `{"token": "${NOTION_TOKEN}"}`; and
+    it returned as such when this consumer's last pull succeeded, else None), `source` (the name that it is
+    asked by) and `news_only` (whether nothing is wanted of what is as it was at `cursor`); `defaults`, keys that are there unless somebody sets them: `{"token": "${NOTION_TOKEN}"}`; and
     `shells`, keys that are commands, which values reach as in a `run` step. It returns `items` and `text`, and may
     return more:
 
