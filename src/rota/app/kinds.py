@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TypeVar
 
-from rota.ports.steps import ChannelKind, Runner, SourceKind, StepKind
+from rota.ports.agents import Runner
+from rota.ports.steps import ChannelKind, SourceKind, StepKind
 from rota.spec import Catalog
 
 T = TypeVar("T")

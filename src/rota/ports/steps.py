@@ -11,6 +11,7 @@ from rota.model.config import WorkspaceConfig
 from rota.model.job import Job, Notify, OnInterrupt, ProcessLimits, Step
 from rota.model.message import Message, OnDeny
 from rota.model.run import Reason, Run
+from rota.ports.agents import Desk, Meter, Runner, Sessions
 from rota.ports.batches import Batches
 from rota.ports.clock import Clock
 from rota.ports.processes import HostCall, Hosts, Processes
@@ -179,29 +180,6 @@ class ChannelKind(Protocol):
     target: ClassVar[str]
 
 
-@dataclass(frozen=True)
-class AgentRequest:
-    """What an agent step asks of a runner. `options`: the step's other keys."""
-
-    prompt: str
-    model: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
-class Runner(Protocol):
-    """What executes an agent step."""
-
-    key: ClassVar[str]
-
-    def configured(self, config: WorkspaceConfig) -> bool:
-        """Whether it could run in this workspace now."""
-        ...
-
-    async def run(self, request: AgentRequest, ctx: StepContext) -> StepResult:
-        """Have the prompt worked on."""
-        ...
-
-
 class Notifier(Protocol):
     """Puts messages into the outbox."""
 
@@ -225,5 +203,8 @@ class Services:
     notify: Notifier
     states: SourceStates
     batches: Batches | None = None
+    meter: Meter | None = None
+    sessions: Sessions | None = None
+    desk: Desk | None = None
     # What is added to a message when it is sent: a link to answer with, which must not stand in the state.
     link: Callable[[Message], str | None] = lambda _message: None

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from rota.model.config import WorkspaceConfig
 from rota.model.run import Reason
-from rota.ports.steps import AgentRequest, StepContext, StepResult, Waiting
+from rota.ports.agents import AgentRequest, RunnerContext, RunnerState
+from rota.ports.steps import StepContext, Waiting
 
 
 class InboxRunner:
@@ -18,7 +19,11 @@ class InboxRunner:
         """Always: there is an inbox in every workspace."""
         return True
 
-    async def run(self, request: AgentRequest, ctx: StepContext) -> StepResult:  # noqa: ARG002 # as above
+    async def state(self, ctx: RunnerContext) -> RunnerState:  # noqa: ARG002 # as above
+        """It is there."""
+        return RunnerState(found=True)
+
+    async def run(self, request: AgentRequest, ctx: StepContext) -> Waiting:  # noqa: ARG002 # as above
         """Wait for an answer."""
         reason = Reason("inbox", "waits in the inbox for an agent or a person")
         return Waiting(kind="prompt", question=request.prompt, reason=reason)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rota.ports.agents import Runner
 from rota.ports.plugins import load_plugins
-from rota.ports.steps import Runner
 from rota.runners.command import CommandRunner
 from rota.runners.inbox import InboxRunner
 
@@ -23,4 +23,4 @@ def load_entry_points() -> tuple[dict[str, Runner], list[str]]:
 
     The second value says, a line each, which could not be used and why; nothing is raised.
     """
-    return load_plugins(ENTRY_POINTS, RUNNERS, ("key", "configured", "run"))
+    return load_plugins(ENTRY_POINTS, RUNNERS, ("key", "configured", "state", "run"))

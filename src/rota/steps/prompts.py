@@ -8,9 +8,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rota.model.agent import Caps, Outcome
 from rota.model.errors import StepError
+from rota.model.run import Reason
+from rota.ports.agents import Account, AgentRequest, AgentResult, Runner
 from rota.ports.commands import capped
-from rota.ports.steps import AgentRequest, Runner, StepContext, StepResult
+from rota.ports.steps import Done, Failed, StepContext, StepResult, Waiting
 from rota.steps.inputs import file_text, may_name_file
 from rota.templates import render_value
 
@@ -40,7 +43,33 @@ async def ask_agent(keys: AgentKeys, prompt: str, ctx: StepContext) -> StepResul
     """Have the chosen runner work on the prompt and the inputs."""
     runner = _choose(keys.runner, ctx)
     whole = prompt.rstrip() + "".join(_section(name, raw, ctx) for name, raw in keys.input.items()) + "\n"
-    return await runner.run(AgentRequest(whole, keys.model or ctx.config.agent.model), ctx)
+    model = keys.model or ctx.config.agent.model
+    account = await _account(runner, model, ctx)
+    try:
+        result = await runner.run(AgentRequest(whole, model, account), ctx)
+    finally:
+        if account is not None:
+            await account.close()
+    return result if isinstance(result, Waiting) else _step_result(result)
+
+
+async def _account(runner: Runner, model: str | None, ctx: StepContext) -> Account | None:
+    meter = ctx.services.meter
+    return None if meter is None else await meter.open(ctx, runner=runner.key, model=model, caps=Caps())
+
+
+def _step_result(result: AgentResult) -> Done | Failed:
+    """What an agent's work makes of the try."""
+    if result.outcome is Outcome.DONE:
+        return Done(result.text, exit_code=result.exit_code)
+    reason = Reason(result.code or result.outcome.value, result.detail or result.outcome.value)
+    return Failed(
+        reason,
+        exit_code=result.exit_code,
+        retry=result.retry,
+        retry_after=result.retry_after,
+        output=result.text,
+    )
 
 
 def _choose(wanted: str, ctx: StepContext) -> Runner:

@@ -13,8 +13,9 @@ import pytest
 from rota.model.config import WorkspaceConfig
 from rota.model.job import Job, Step
 from rota.model.run import Run, RunState
+from rota.ports.agents import AgentRequest, AgentResult, Runner
 from rota.ports.processes import Command, Exit, OnOutput
-from rota.ports.steps import AgentRequest, Runner, Services, StepContext, StepResult
+from rota.ports.steps import Services, StepContext, Waiting
 
 
 @dataclass
@@ -39,7 +40,7 @@ class Desk:
     async def close(self) -> None:
         """Processes.close."""
 
-    def ask(self, runner: Runner, request: AgentRequest) -> StepResult:
+    def ask(self, runner: Runner, request: AgentRequest) -> AgentResult | Waiting:
         """Have a runner work on a request."""
         step = Step("ask", "agent")
         unused = cast("Any", None)

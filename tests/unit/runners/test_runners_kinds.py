@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from rota.model.agent import Outcome
 from rota.model.config import AgentConfig, WorkspaceConfig
 from rota.model.errors import StepError
+from rota.ports.agents import AgentRequest, AgentResult, RunnerContext
 from rota.ports.processes import Command, Exit, OnOutput
-from rota.ports.steps import AgentRequest, Done, Failed, Waiting
+from rota.ports.steps import Waiting
 from rota.runners.command import CommandRunner
 from rota.runners.inbox import InboxRunner
 from rota.runners.registry import RUNNERS, load_entry_points
@@ -48,7 +52,7 @@ def test_a_command_reads_the_prompt_and_prints_the_answer(desk: Desk) -> None:
     desk.config = configured("agent", "--model={model}", "-p")
     desk.program = printing(b"The answer\n", b"thinking\n")
     result = desk.ask(CommandRunner(), AgentRequest("$(prompt)", model="small"))
-    assert result == Done("The answer", exit_code=0)
+    assert result == AgentResult(Outcome.DONE, "The answer", model="small", exit_code=0)
     command = desk.commands[0]
     assert command.argv == ("agent", "--model=small", "-p")
     assert (command.stdin, command.cwd) == (b"$(prompt)", desk.workspace)
@@ -60,17 +64,30 @@ def test_an_agent_that_said_nothing_did_not_do_it(desk: Desk) -> None:
     desk.config = configured("agent")
     desk.program = printing(b" \n")
     result = desk.ask(CommandRunner(), AgentRequest("Hello"))
-    assert isinstance(result, Failed)
-    assert (result.reason.code, result.retry) == ("empty_answer", True)
+    assert isinstance(result, AgentResult)
+    assert (result.outcome, result.code, result.retry) == (Outcome.FAILED, "empty_answer", True)
 
 
 def test_a_failing_command_fails_in_its_own_words(desk: Desk) -> None:
     desk.config = configured("agent")
     desk.program = printing(b"partial", b"rate limit reached\n", 1)
     result = desk.ask(CommandRunner(), AgentRequest("Hello"))
-    assert isinstance(result, Failed)
-    assert result.reason.text == "exit code 1: rate limit reached"
+    assert isinstance(result, AgentResult)
+    assert result.outcome is Outcome.FAILED
+    assert result.detail == "exit code 1: rate limit reached"
     assert result.exit_code == 1
+
+
+def test_what_is_known_of_a_command_without_starting_it(tmp_path: Path) -> None:
+    (tmp_path / "agent").write_text("#!/bin/sh\n")
+    (tmp_path / "agent").chmod(0o755)
+    environment = {"PATH": str(tmp_path)}
+    there = asyncio.run(
+        CommandRunner().state(RunnerContext(configured("agent", "-p"), environment, frozenset()))
+    )
+    assert (there.found, there.where, there.missing) == (True, str(tmp_path / "agent"), None)
+    gone = asyncio.run(CommandRunner().state(RunnerContext(configured("other"), environment, frozenset())))
+    assert (gone.found, gone.missing) == (False, "`other` is not on PATH")
 
 
 def test_a_place_for_a_model_needs_a_model(desk: Desk) -> None:
@@ -85,8 +102,9 @@ def test_a_long_answer_is_cut_and_says_so(desk: Desk) -> None:
     desk.config = replace(desk.config, limits=replace(desk.config.limits, value=100))
     desk.program = printing(b"x" * 1000)
     result = desk.ask(CommandRunner(), AgentRequest("Hello"))
-    assert isinstance(result, Done)
-    assert result.output == "x" * 100 + "\n[rota: 900 more bytes left out]"
+    assert isinstance(result, AgentResult)
+    assert result.outcome is Outcome.DONE
+    assert result.text == "x" * 100 + "\n[rota: 900 more bytes left out]"
 
 
 class Third(InboxRunner):
@@ -122,6 +140,6 @@ def test_other_packages_add_runners_and_a_broken_one_is_reported(monkeypatch: py
     assert problems == [
         "rota.runners: a (a:A) cannot be loaded: ImportError: no module named torch",
         "rota.runners: c (c:C) is ignored: there is a kind `inbox` already",
-        "rota.runners: d (d:D) has no key, configured, run",
+        "rota.runners: d (d:D) has no key, configured, state, run",
         "rota.runners: e (e:E) cannot be loaded: SystemExit: 3",
     ]

@@ -14,18 +14,18 @@ from typing import Any, cast
 import pytest
 
 from rota.engine.host_code import FreshFinder, call_target
+from rota.model.agent import Outcome
 from rota.model.config import WorkspaceConfig
 from rota.model.instants import Micros
 from rota.model.job import Job, Notify, Step
 from rota.model.run import Run, RunState
+from rota.ports.agents import AgentRequest, AgentResult, Runner
 from rota.ports.processes import Command, Exit, HostCall, OnOutput
 from rota.ports.sources import Conflict
 from rota.ports.steps import (
-    AgentRequest,
     ChannelKind,
     Done,
     Failed,
-    Runner,
     Services,
     SourceKind,
     StepContext,
@@ -156,9 +156,9 @@ class EchoRunner:
     def configured(self, config: WorkspaceConfig) -> bool:
         return self.ready
 
-    async def run(self, request: AgentRequest, ctx: StepContext) -> StepResult:
+    async def run(self, request: AgentRequest, ctx: StepContext) -> AgentResult:
         self.requests.append(request)
-        return Done(f"{self.key} answers")
+        return AgentResult(Outcome.DONE, f"{self.key} answers")
 
 
 @dataclass
