@@ -31,7 +31,7 @@ class Kinds:
             steps={key: kind.params for key, kind in self.steps.items()},
             channels={key: kind.params for key, kind in self.channels.items()},
             sources={key: kind.params for key, kind in self.sources.items()},
-            runners=tuple(self.runners),
+            runners={key: runner.params for key, runner in self.runners.items()},
         )
 
 
@@ -62,7 +62,7 @@ def late_catalog(find: Callable[[], Kinds]) -> Catalog:
         steps=_Late(lambda: find().catalog.steps),
         channels=_Late(lambda: find().catalog.channels),
         sources=_Late(lambda: find().catalog.sources),
-        runners=_Late(lambda: find().runners),
+        runners=_Late(lambda: find().catalog.runners),
     )
 
 

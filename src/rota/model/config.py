@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from rota.model.agent import NOTHING, Permissions
 from rota.model.job import Notify
 
 # What a child gets of the daemon's environment; everything else is left out (a clean environment).
@@ -17,11 +18,20 @@ ENV_ALLOWED = (
 
 @dataclass(frozen=True)
 class AgentConfig:
-    """`runner`: auto, inbox or command. `command`: argv of the command runner (prompt on stdin)."""
+    """`runner`: auto, or one by name. `command`: argv of the command runner (prompt on stdin).
+
+    `settings`: of each runner, by its key, as they are written (secrets unresolved). `system`: a file in the workspace
+    that every agent step has as its system prompt. `mcp`: servers by name. `permissions`: what agent steps may do that
+    say nothing of their own.
+    """
 
     runner: str = "auto"
     command: tuple[str, ...] = ()
     model: str | None = None
+    system: str | None = None
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    mcp: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    permissions: Permissions = NOTHING
 
 
 @dataclass(frozen=True)

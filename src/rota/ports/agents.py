@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from pydantic import BaseModel, ConfigDict
+
 from rota.model.agent import (
     NO_TOKENS,
     NOTHING,
@@ -90,6 +92,12 @@ class Desk(Protocol):
         ...
 
 
+class NoKeys(BaseModel):
+    """The settings of a runner that has none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 @dataclass(frozen=True)
 class AgentRequest:
     """What an agent step asks of a runner.
@@ -150,9 +158,13 @@ class RunnerState:
 
 
 class Runner(Protocol):
-    """What executes an agent step. Tells `request.account` of each response, and stops when that says so."""
+    """What executes an agent step. Tells `request.account` of each response, and stops when that says so.
+
+    `params`: the keys of its settings, `agent: KEY:` in rota.yaml (`config.agent.settings[KEY]`, unrendered).
+    """
 
     key: ClassVar[str]
+    params: ClassVar[type[BaseModel]]
 
     def configured(self, config: WorkspaceConfig) -> bool:
         """Whether it could run in this workspace now: cheap, and no process is started."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 from typing import ClassVar
 
+from pydantic import BaseModel
+
 from rota.model.agent import Outcome
 from rota.model.config import WorkspaceConfig
 from rota.model.errors import StepError
-from rota.ports.agents import AgentRequest, AgentResult, RunnerContext, RunnerState
+from rota.ports.agents import AgentRequest, AgentResult, NoKeys, RunnerContext, RunnerState
 from rota.ports.commands import run_command
 from rota.ports.steps import StepContext
 
@@ -19,6 +21,7 @@ class CommandRunner:
     """Runs `agent: command:` of rota.yaml in the workspace, the prompt on its stdin."""
 
     key: ClassVar[str] = "command"
+    params: ClassVar[type[BaseModel]] = NoKeys
 
     def configured(self, config: WorkspaceConfig) -> bool:
         """Whether there is a command."""

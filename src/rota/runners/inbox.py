@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pydantic import BaseModel
+
 from rota.model.config import WorkspaceConfig
 from rota.model.run import Reason
-from rota.ports.agents import AgentRequest, RunnerContext, RunnerState
+from rota.ports.agents import AgentRequest, NoKeys, RunnerContext, RunnerState
 from rota.ports.steps import StepContext, Waiting
 
 
@@ -14,6 +16,7 @@ class InboxRunner:
     """Puts the prompt into the inbox; the answer given there becomes the step's output."""
 
     key: ClassVar[str] = "inbox"
+    params: ClassVar[type[BaseModel]] = NoKeys
 
     def configured(self, config: WorkspaceConfig) -> bool:  # noqa: ARG002 # a runner that needs nothing
         """Always: there is an inbox in every workspace."""

@@ -23,4 +23,4 @@ def load_entry_points() -> tuple[dict[str, Runner], list[str]]:
 
     The second value says, a line each, which could not be used and why; nothing is raised.
     """
-    return load_plugins(ENTRY_POINTS, RUNNERS, ("key", "configured", "state", "run"))
+    return load_plugins(ENTRY_POINTS, RUNNERS, ("key", "params", "configured", "state", "run"))

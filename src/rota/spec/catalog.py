@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Catalog:
-    """Kinds by key, each with the model of its keys; agent runners by name (none: any is accepted).
+    """Kinds by key, each with the model of its keys; of an agent runner, those of its settings in rota.yaml (no runners: any name is accepted).
 
     A step kind's model has a field named like its key. Common keys of steps (`id`, `if`, `timeout`, ...)
     and of notifications (`type`, `message`, ...) belong to the file format, not to the models.
@@ -21,7 +21,7 @@ class Catalog:
     steps: Mapping[str, type[BaseModel]]
     channels: Mapping[str, type[BaseModel]]
     sources: Mapping[str, type[BaseModel]] = field(default_factory=dict)
-    runners: Collection[str] = ()
+    runners: Mapping[str, type[BaseModel]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -172,11 +172,28 @@ def _agent(value: Any, place: Place, catalog: Catalog) -> AgentConfig | None:
         runner=runner,
         command=fields.read("command", _command, ()),
         model=fields.maybe("model", values.any_text),
+        settings=_runner_settings(fields, catalog),
     )
-    fields.refuse_rest(AGENT_KEYS)
+    fields.refuse_rest((*AGENT_KEYS, *runners_with_keys(catalog)))
     if runner == "command" and "command" not in data:
         place.error("`command` is missing", "such as `command: claude -p`; the prompt comes on its stdin")
     return found
+
+
+def _runner_settings(fields: Fields, catalog: Catalog) -> dict[str, Mapping[str, Any]]:
+    """What is set for single runners: `agent: {claude: {...}}`."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for key in runners_with_keys(catalog) if fields.rest.keys() - set(AGENT_KEYS) else ():
+        own = fields.maybe(key, values.mapping)
+        if own is not None:
+            models.check(catalog.runners[key], own, fields.place / key, secret=True)
+            found[key] = own
+    return found
+
+
+def runners_with_keys(catalog: Catalog) -> list[str]:
+    """Runners with settings of their own; `command:` is the command itself."""
+    return [key for key in catalog.runners if key not in AGENT_KEYS and models.keys_of(catalog.runners[key])]
 
 
 def _index(value: Any, place: Place) -> IndexConfig | None:

@@ -13,7 +13,7 @@ from rota.model.job import Overlap
 from rota.spec import later, steps
 from rota.spec import schema_parts as parts
 from rota.spec.catalog import Catalog
-from rota.spec.config import SIZES
+from rota.spec.config import SIZES, runners_with_keys
 from rota.spec.schema_kinds import TEMPLATE, Schema, closed, properties, required
 from rota.spec.schema_parts import BOOLEAN, FILLED, SCALAR, TEXT, about, count, mapping, one_or_many, ref
 from rota.spec.schema_webhooks import web
@@ -54,6 +54,7 @@ def config_schema(catalog: Catalog) -> dict[str, Any]:
         "runner": about(FILLED, "Who works on prompts: auto, or a runner by name."),
         "command": about(one_or_many(FILLED), "The command runner's program; the prompt comes on its stdin."),
         "model": about(SCALAR, "The model, as the runner names it."),
+        **_of_runners(catalog, defs),
     }
     index = {
         "include": about(one_or_many(FILLED), "Only files that match, as in .gitignore: notes/, *.md."),
@@ -86,6 +87,20 @@ def config_schema(catalog: Catalog) -> dict[str, Any]:
     whole = parts.empty_too(mapping(fields))
     title = {"title": "rota.yaml", "description": "The settings of a rota workspace."}
     return {"$schema": DIALECT, **title, **whole, "$defs": defs}
+
+
+def _of_runners(catalog: Catalog, defs: Schema) -> Schema:
+    """The settings of single runners."""
+    return {
+        key: {
+            "anyOf": [
+                {"type": "null"},
+                {"type": "object", "properties": properties(model, f"runner-{key}", defs), **closed(model)},
+            ],
+            "description": f"Settings of the runner `{key}`.",
+        }
+        for key, model in ((key, catalog.runners[key]) for key in runners_with_keys(catalog))
+    }
 
 
 def _named(kinds: Mapping[str, type[BaseModel]], prefix: str, defs: Schema) -> Schema:

@@ -140,6 +140,6 @@ def test_other_packages_add_runners_and_a_broken_one_is_reported(monkeypatch: py
     assert problems == [
         "rota.runners: a (a:A) cannot be loaded: ImportError: no module named torch",
         "rota.runners: c (c:C) is ignored: there is a kind `inbox` already",
-        "rota.runners: d (d:D) has no key, configured, state, run",
+        "rota.runners: d (d:D) has no key, params, configured, state, run",
         "rota.runners: e (e:E) cannot be loaded: SystemExit: 3",
     ]

@@ -73,6 +73,15 @@ class _Desktop(_Keys):
     urgency: Literal["low", "normal"] = "normal"
 
 
+class _NoKeys(_Keys):
+    pass
+
+
+class _Clever(_Keys):
+    path: str | None = None
+    effort: Literal["low", "high"] = "low"
+
+
 class _Slack(_Keys):
     webhook: str | None = None
     token: str | None = None
@@ -107,7 +116,7 @@ def catalog() -> Catalog:
         },
         channels={"desktop": _Desktop, "slack": _Slack, "telegram": _Telegram, "email": _Email},
         sources={"calendar": _Calendar, "feed": _Feed},
-        runners=("command", "inbox"),
+        runners={"command": _NoKeys, "inbox": _NoKeys, "clever": _Clever},
     )
 
 

@@ -25,7 +25,7 @@ notify: [ops, {type: desktop, when: failed}]
 sources:
   calendar: {calendar: work.ics}
   home: {type: calendar, days: 3}
-agent: {runner: command, command: 'claude -p --append "a b"', model: opus}
+agent: {runner: command, command: 'claude -p --append "a b"', model: opus, clever: {effort: high}}
 index: {include: "*.md", exclude: [drafts/, "!now/"], max_file: 1MB, watch: false, embeddings: models/small}
 shutdown_grace: 5s
 max_failures: 3
@@ -60,7 +60,9 @@ def test_everything_that_rota_yaml_says(catalog: Catalog) -> None:
         },
         notify=(Notify("ops"), Notify("desktop", when="failed")),
         sources={"calendar": {"calendar": "work.ics"}, "home": {"type": "calendar", "days": 3}},
-        agent=AgentConfig("command", ("claude", "-p", "--append", "a b"), "opus"),
+        agent=AgentConfig(
+            "command", ("claude", "-p", "--append", "a b"), "opus", settings={"clever": {"effort": "high"}}
+        ),
         index=IndexConfig(("*.md",), ("drafts/", "!now/"), 1_000_000, watch=False, embeddings="models/small"),
         shutdown_grace=5.0,
         max_failures=3,
@@ -97,6 +99,9 @@ def test_nothing_said_is_the_default(catalog: Catalog, text: str) -> None:
         ("sources: {calendar: {dayz: 3}}", "sources.calendar.dayz", "unknown key", "did you mean `days`?"),
         ("agent: {runner: comand}", "agent.runner", "unknown runner `comand`", "did you mean `command`?"),
         ("agent: {runner: command}", "agent", "`command` is missing", None),
+        ("agent: {clever: {efort: high}}", "agent.clever.efort", "unknown key", "did you mean `effort`?"),
+        ("agent: {clever: {effort: some}}", "agent.clever.effort", "expected", None),
+        ("agent: {clevr: {}}", "agent.clevr", "unknown key", "did you mean `clever`?"),
         ("agent: {command: 'a \"b'}", "agent.command", "cannot be split into words", "as a list"),
         ("index: {watch: often}", "index.watch", "expected true or false", None),
         ("index: {exlude: x}", "index.exlude", "unknown key", "did you mean `exclude`?"),
