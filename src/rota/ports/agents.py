@@ -179,8 +179,9 @@ class RunnerState:
 class Runner(Protocol):
     """What executes an agent step. Tells `request.account` of each response, and stops when that says so.
 
-    `params`: the keys of its settings, `agent: KEY:` in rota.yaml (`config.agent.settings[KEY]`, unrendered). One that
-    keeps no conversations has `continues = False` besides.
+    `params`: the keys of its settings, `agent: KEY:` in rota.yaml (`config.agent.settings[KEY]`, unrendered). Two
+    more are there where they say something: `continues` (False, or a function of the config), where conversations are
+    not kept; `lacks(ctx: StepContext) -> str | None`, what is missing in one step's environment, in words.
     """
 
     key: ClassVar[str]
@@ -208,6 +209,7 @@ class RunnerContext:
     secrets: frozenset[str]
 
 
-def can_continue(runner: Runner) -> bool:
-    """Whether a conversation with that runner can be gone on with."""
-    return bool(getattr(runner, "continues", True))
+def can_continue(runner: Runner, config: WorkspaceConfig) -> bool:
+    """Whether a conversation with that runner can be gone on with in a workspace."""
+    said = getattr(runner, "continues", True)
+    return bool(said(config) if callable(said) else said)
