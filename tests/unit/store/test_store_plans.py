@@ -15,6 +15,7 @@ from rota.store import (
     ledger_queries,
     outbox_queries,
     run_queries,
+    session_queries,
     statements,
     trigger_queries,
 )
@@ -57,6 +58,7 @@ PLANS = [
     (approval_queries.OPEN, "approvals_open"),
     (approval_queries.EXPIRED, "approvals_expiring"),
     (approval_queries.NEXT_EXPIRY, "approvals_expiring"),
+    (session_queries.PRUNE, "sessions_kept"),
     (event_queries.AFTER, "INTEGER PRIMARY KEY"),
     (event_queries.AFTER_OF_JOB, "events_by_job"),
 ]
