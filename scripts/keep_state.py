@@ -28,6 +28,7 @@ from rota.app.sync import sync
 from rota.app.wiring import build_engine
 from rota.engine.core import Engine
 from rota.engine.process_tree import become_subreaper
+from rota.model.agent import AgentSession, Denial, run_key
 from rota.model.delivery import Delivery
 from rota.model.instants import DAY, HOUR, MINUTE, Micros
 from rota.model.ledger import DaemonRecord
@@ -78,6 +79,7 @@ async def _days(opened: Opened, engine: Engine) -> None:
     clock.advance(HOUR / 1_000_000)
     planned = run_job(app, "plan")
     app.store.write_now(partial(_came, run_id=planned.id, at=clock.now()))
+    app.store.write_now(partial(_talked, run_id=planned.id, at=clock.now()))
     await _pass(engine)
     answer(app, "plan", "1. Rest", by="sam")
     await _pass(engine)
@@ -110,6 +112,15 @@ def _came(tx: Tx, run_id: str, at: Micros) -> None:
         headers, {"source": "test"}, body, binary=False, size=len(body), run_id=run_id,
     )  # fmt: skip
     tx.deliveries.add([one])
+
+
+def _talked(tx: Tx, run_id: str, at: Micros) -> None:
+    push = (Denial("run", "git push"),)
+    one = AgentSession(
+        run_key(run_id, "plan"), "claude", "c0ffee", "opus", {"usd": 0.25}, push, said="You may."
+    )
+    for session in (one, replace(one, key="name:plans", refused=push, asked=push, open=False)):
+        tx.sessions.put(replace(session, updated_at=at))
 
 
 def _live(tx: Tx, life: DaemonRecord) -> None:
