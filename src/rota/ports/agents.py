@@ -186,3 +186,8 @@ class RunnerContext:
     config: WorkspaceConfig
     environment: Mapping[str, str]
     secrets: frozenset[str]
+
+
+def success_of(runner: str) -> str:
+    """The name of the cursor that says when a runner last had an answer: {at, job, run, model}."""
+    return f"agent:{runner}"

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from rota.model.agent import Caps, Outcome
 from rota.model.errors import StepError
 from rota.model.run import Reason
-from rota.ports.agents import Account, AgentRequest, AgentResult, Runner
+from rota.ports.agents import Account, AgentRequest, AgentResult, Runner, success_of
 from rota.ports.commands import capped
 from rota.ports.steps import Done, Failed, StepContext, StepResult, Waiting
 from rota.steps.inputs import file_text, may_name_file
@@ -50,7 +50,7 @@ async def ask_agent(keys: AgentKeys, prompt: str, ctx: StepContext) -> StepResul
     finally:
         if account is not None:
             await account.close()
-    return result if isinstance(result, Waiting) else _step_result(result)
+    return result if isinstance(result, Waiting) else _step_result(result, runner, ctx)
 
 
 async def _account(runner: Runner, model: str | None, ctx: StepContext) -> Account | None:
@@ -58,10 +58,10 @@ async def _account(runner: Runner, model: str | None, ctx: StepContext) -> Accou
     return None if meter is None else await meter.open(ctx, runner=runner.key, model=model, caps=Caps())
 
 
-def _step_result(result: AgentResult) -> Done | Failed:
+def _step_result(result: AgentResult, runner: Runner, ctx: StepContext) -> Done | Failed:
     """What an agent's work makes of the try."""
     if result.outcome is Outcome.DONE:
-        return Done(result.text, exit_code=result.exit_code)
+        return Done(result.text, exit_code=result.exit_code, kept=_success(result, runner, ctx))
     reason = Reason(result.code or result.outcome.value, result.detail or result.outcome.value)
     return Failed(
         reason,
@@ -70,6 +70,12 @@ def _step_result(result: AgentResult) -> Done | Failed:
         retry_after=result.retry_after,
         output=result.text,
     )
+
+
+def _success(result: AgentResult, runner: Runner, ctx: StepContext) -> dict[str, Any]:
+    """That the runner had an answer, for `rota agents`."""
+    about = {"at": ctx.services.clock.now(), "job": ctx.job.id, "run": ctx.run.id, "model": result.model}
+    return {success_of(runner.key): about}
 
 
 def _choose(wanted: str, ctx: StepContext) -> Runner:
