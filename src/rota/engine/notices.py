@@ -12,7 +12,7 @@ from rota.model.config import WorkspaceConfig
 from rota.model.errors import RotaError
 from rota.model.instants import Micros
 from rota.model.job import Job, Notify, OnError
-from rota.model.message import APPROVAL, Message
+from rota.model.message import DECIDED, Message
 from rota.model.run import FINAL, Reason, Run, RunState
 from rota.ports.clock import Clock
 from rota.ports.crash import crash_point
@@ -57,7 +57,7 @@ def notices(situation: Situation) -> list[Message]:
     ]
     messages = [message for _, message in found if message is not None]
     told = {_place(notify) for notify, message in found if message is not None}
-    if state is RunState.WAITING and reason.code != APPROVAL:  # an approval has told of itself
+    if state is RunState.WAITING and reason.code not in DECIDED:  # those have told of themselves
         text = f"Waiting for an answer: {reason.text}. See `rota inbox`."
         messages += _own_words(situation, about, job.on_error, text, told)
     if state is RunState.SUCCEEDED:

@@ -38,6 +38,8 @@ CRASH_POINTS = (
     "recovery.swept",
     "recovery.taken_over",
     "recovery.messages_reopened",
+    "sessions.kept",
+    "sessions.dropped",
     "notices.queued",
     "outbox.claimed",
     "outbox.sent",

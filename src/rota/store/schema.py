@@ -355,3 +355,24 @@ seen = _table(
     _integer("seen_at"),
     _refers("job_id", "jobs", "id"),
 )
+
+# Conversations with agents. `run_id`: of one that a step is at work on, which goes when its run goes.
+sessions = _table(
+    "sessions",
+    _text("key", key=True),
+    _text("runner"),
+    _text("id"),
+    _text("model", optional=True),
+    _text("totals"),
+    _text("grants"),
+    _text("refused"),
+    _text("asked"),
+    _text("said"),
+    _integer("open"),
+    _integer("updated_at"),
+    _text("run_id", optional=True),
+    _refers("run_id", "runs", "id", cascade=True),
+)
+_s = sessions.c
+_partial("sessions_of_run", _s.workspace_id, _s.run_id, where=_s.run_id.is_not(None))
+_partial("sessions_kept", _s.workspace_id, _s.updated_at, where=_s.run_id.is_(None))
