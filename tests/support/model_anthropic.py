@@ -69,8 +69,8 @@ class Messages:
                 delta = {"type": kind, field: part}
                 yield {"type": "content_block_delta", "index": number, "delta": delta}
             yield {"type": "content_block_stop", "index": number}
-        delta = {"stop_reason": _reason(reply), "stop_sequence": None}
-        yield {"type": "message_delta", "delta": delta, "usage": _usage(reply, reply.usage.output)}
+        ended = {"stop_reason": _reason(reply), "stop_sequence": None}
+        yield {"type": "message_delta", "delta": ended, "usage": _usage(reply, reply.usage.output)}
         yield {"type": "message_stop"}
 
     def broken(self) -> Event:
