@@ -94,7 +94,8 @@ class WorkspaceConfig:
     """Everything of rota.yaml. `env_allow`: names (or `PREFIX_*`) passed on besides ENV_ALLOWED and LC_*.
 
     `script_folders`: where `script:` may point. `notify`: where messages go that name no channel.
-    `groups`: limits of concurrency groups, over what jobs say.
+    `groups`: limits of concurrency groups, over what jobs say. `root`: the workspace's folder, absolute; empty for
+    settings of no workspace.
     """
 
     name: str = ""
@@ -112,3 +113,4 @@ class WorkspaceConfig:
     web: WebConfig = WebConfig()
     shutdown_grace: float = 10.0
     max_failures: int = 0
+    root: str = ""
