@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import partial
 
+from rota.app.answer_checks import check_answer
 from rota.app.control import nudge
 from rota.app.queries import find_run
 from rota.app.times import local
@@ -20,12 +21,16 @@ then = questions.then
 
 
 def answer(app: App, text: str, reply: str, *, step: str | None = None, by: str = "cli") -> Approval:
-    """Answer the question that a run waits on; the run goes on. Raises NotFoundError, ConflictError, RotaError."""
+    """Answer the question that a run waits on; the run goes on. Raises NotFoundError, ConflictError, RotaError.
+
+    An answer that does not meet the schema of its step is refused (code `bad_answer`).
+    """
     question = _open_question(app, text, step)
     if question.choices and reply not in question.choices:
         raise RotaError(
             f"{reply!r} is not one of the choices", hint="answer with " + ", ".join(question.choices)
         )
+    check_answer(app, question, reply)
     return give(app, question, reply, by=by)
 
 

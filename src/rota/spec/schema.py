@@ -14,6 +14,7 @@ from rota.spec import later, steps
 from rota.spec import schema_parts as parts
 from rota.spec.catalog import Catalog
 from rota.spec.config import SIZES, runners_with_keys
+from rota.spec.schema_agents import agent_settings
 from rota.spec.schema_kinds import TEMPLATE, Schema, closed, properties, required
 from rota.spec.schema_parts import BOOLEAN, FILLED, SCALAR, TEXT, about, count, mapping, one_or_many, ref
 from rota.spec.schema_webhooks import web
@@ -54,6 +55,7 @@ def config_schema(catalog: Catalog) -> dict[str, Any]:
         "runner": about(FILLED, "Who works on prompts: auto, or a runner by name."),
         "command": about(one_or_many(FILLED), "The command runner's program; the prompt comes on its stdin."),
         "model": about(SCALAR, "The model, as the runner names it."),
+        **agent_settings(defs),
         **_of_runners(catalog, defs),
     }
     index = {

@@ -37,10 +37,10 @@ class Judged:
     fault: str | None = None
 
 
-def read_schema(said: str | Mapping[str, Any] | None, ctx: StepContext) -> Mapping[str, Any] | None:
-    """The JSON Schema of a step. Raises StepError where its file holds none."""
+async def read_schema(said: str | Mapping[str, Any] | None, ctx: StepContext) -> Mapping[str, Any] | None:
+    """The JSON Schema of a step. Raises StepError where its file holds none: before anything is paid for."""
     if not isinstance(said, str):
-        return said
+        return said  # that it is valid was seen when the job was read
     path = resolve_inside(ctx.workspace, said, purpose="`schema:`", reading=True)
     text = read_text(path, SCHEMA_LIMIT, purpose="`schema:`")
     try:
@@ -59,6 +59,7 @@ def read_schema(said: str | Mapping[str, Any] | None, ctx: StepContext) -> Mappi
             permanent=True,
             hint="it is an object, such as {type: object}",
         )
+    await _fault_of("null", found, ctx)
     return found
 
 
@@ -69,13 +70,22 @@ async def judge(result: AgentResult, schema: Mapping[str, Any], ctx: StepContext
     else:
         fenced = _FENCED.fullmatch(result.text)
         text = (fenced[1] if fenced else result.text).strip()
+    fault = await _fault_of(text, schema, ctx)
+    return Judged(text, json.loads(text)) if fault is None else Judged(text, fault=f"the answer {fault}")
+
+
+async def _fault_of(text: str, schema: Mapping[str, Any], ctx: StepContext) -> str | None:
     arguments = {"text": text, "schema": dict(schema), "path": None}
-    fault = await ctx.services.hosts.call(HostCall(JUDGE, arguments, ctx.env, ctx.workspace), ctx.log)
-    if fault is None:
-        return Judged(text, json.loads(text))
-    if str(fault).startswith("cannot be judged"):
-        raise StepError(f"`schema:` {fault}", code="bad_schema", permanent=True)
-    return Judged(text, fault=f"the answer {fault}")
+    call = HostCall(JUDGE, arguments, ctx.env, ctx.workspace)
+    fault: str | None = await ctx.services.hosts.call(call, ctx.log)
+    if fault is not None and fault.startswith("cannot be judged"):
+        raise StepError(
+            f"`schema:` {fault}",
+            code="bad_schema",
+            permanent=True,
+            hint="the form is JSON Schema: https://json-schema.org",
+        )
+    return fault
 
 
 def values_of(

@@ -48,7 +48,7 @@ async def ask_agent(keys: AgentKeys, prompt: str, ctx: StepContext) -> StepResul
     """Have the chosen runner work on the prompt, its inputs and its context."""
     runner = await choose_runner(keys.runner, ctx)
     talk = await find_talk(keys.session, runner, ctx)
-    schema = read_schema(keys.schema_, ctx)
+    schema = await read_schema(keys.schema_, ctx)
     model = keys.model or ctx.config.agent.model
     caps = Caps() if keys.budget is None else keys.budget.caps()
     request = AgentRequest(

@@ -49,7 +49,7 @@ async def _named(key: str, ctx: StepContext) -> Runner:
     lacks = await _lacks(runners[key], ctx)
     if lacks is not None:
         raise StepError(
-            f"the agent runner {key!r} is not set up ({lacks}); no other takes its place",
+            f"the agent runner {key!r} is not set up: {lacks}; no other takes its place",
             code="runner_not_set_up",
             permanent=True,
             hint=f"set it up under `agent:` in rota.yaml, or take away `runner: {key}`",
@@ -69,5 +69,5 @@ async def _lacks(runner: Runner, ctx: StepContext) -> str | None:
         async with asyncio.timeout(_PATIENCE):
             state = await runner.state(about)
     except Exception as error:  # noqa: BLE001 # a stranger's runner: it is passed over, and why is said
-        return f"not set up ({type(error).__name__}: {error})"
-    return state.missing or "not set up"
+        return f"it cannot tell what it lacks ({type(error).__name__}: {error})"
+    return state.missing or "it does not say what it lacks"
