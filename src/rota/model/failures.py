@@ -46,7 +46,7 @@ PERMANENT = frozenset(
             "stuck",
             "too_long",
         ),
-        *("denied", "expired", "no_preview"),  # to ask the same again would wear the person down
+        *("budget", "denied", "expired", "no_preview"),  # to ask the same again would wear the person down
         *("unknown_channel", "unknown_kind", "unknown_runner", "unknown_skill", "unknown_source"),
     }
 )

@@ -65,6 +65,9 @@ class Used:
         )
 
 
+UNUSED = Used()
+
+
 @dataclass(frozen=True)
 class OpenAccount:
     """A try of an agent step that is at work, and what is set aside for it.
@@ -80,7 +83,7 @@ class OpenAccount:
     runner: str
     model: str
     opened_at: Micros
-    reserved: Used = Used()
+    reserved: Used = UNUSED
 
 
 @dataclass(frozen=True)

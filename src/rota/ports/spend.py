@@ -29,6 +29,10 @@ class SpendTable(Protocol):
         """What a try took."""
         ...
 
+    def last_at(self, run_id: str, step_id: str, attempt: int) -> Micros | None:
+        """When the last response of a try was written; None where there is none."""
+        ...
+
     def open(self, account: OpenAccount) -> None:
         """Set aside what the try is expected to take; another account of the same try is replaced."""
         ...

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+from collections.abc import Coroutine
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -46,7 +48,7 @@ async def ask_agent(keys: AgentKeys, prompt: str, ctx: StepContext) -> StepResul
     model = keys.model or ctx.config.agent.model
     account = await _account(runner, model, ctx)
     try:
-        result = await runner.run(AgentRequest(whole, model, account), ctx)
+        result = await in_time(runner.run(AgentRequest(whole, model, account), ctx), account)
     finally:
         if account is not None:
             await account.close()
@@ -58,6 +60,25 @@ async def _account(runner: Runner, model: str | None, ctx: StepContext) -> Accou
     return None if meter is None else await meter.open(ctx, runner=runner.key, model=model, caps=Caps())
 
 
+async def in_time(
+    work: Coroutine[Any, Any, AgentResult | Waiting], account: Account | None
+) -> AgentResult | Waiting:
+    """A runner's work, ended where the minutes of its budgets are over."""
+    minutes = None if account is None else account.caps.minutes
+    if minutes is None:
+        return await work
+    try:
+        async with asyncio.timeout(minutes * 60) as limit:
+            return await work
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        left = f"{minutes:,.1f}".removesuffix(".0")
+        return AgentResult(
+            Outcome.BUDGET, detail=f"the {left} min that its budget had left are over", retry=False
+        )
+
+
 def _step_result(result: AgentResult) -> Done | Failed:
     """What an agent's work makes of the try."""
     if result.outcome is Outcome.DONE:
@@ -66,7 +87,7 @@ def _step_result(result: AgentResult) -> Done | Failed:
     return Failed(
         reason,
         exit_code=result.exit_code,
-        retry=result.retry,
+        retry=result.retry and result.outcome is not Outcome.BUDGET,
         retry_after=result.retry_after,
         output=result.text,
     )

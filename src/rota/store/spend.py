@@ -72,6 +72,11 @@ class Spending:
         row = self._session.one(q.USED_OF_ATTEMPT, run_id=run_id, step_id=step_id, attempt=attempt)
         return _used(row or ())
 
+    def last_at(self, run_id: str, step_id: str, attempt: int) -> Micros | None:
+        """When the last response of a try was written."""
+        found: Micros | None = self._session.value(q.LAST_AT, run_id=run_id, step_id=step_id, attempt=attempt)
+        return found
+
     def open(self, account: OpenAccount) -> None:
         """Set aside what the try is expected to take."""
         reserved = account.reserved

@@ -27,6 +27,9 @@ USED_OF_STEP = statement(lambda: select(*_USED).where(here(spend), _OF_RUN, _OF_
 USED_OF_ATTEMPT = statement(
     lambda: select(*_USED).where(here(spend), _OF_RUN, _OF_STEP, _s.attempt == param("attempt"))
 )
+LAST_AT = statement(
+    lambda: select(func.max(_s.at)).where(here(spend), _OF_RUN, _OF_STEP, _s.attempt == param("attempt"))
+)
 USED_OF_JOB = statement(lambda: select(*_USED).where(here(spend), _s.job_id == param("job_id"), _SINCE))
 USED_OF_ALL = statement(lambda: select(*_USED).where(here(spend), _SINCE))
 
