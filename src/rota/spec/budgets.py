@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from rota.model.agent import Caps
-from rota.model.budget import Budget, OnOver, Span
+from rota.model.budget import NO_CAPS, Budget, OnOver, Span
 from rota.spec import values
 from rota.spec.report import Fields, Place
 
@@ -23,20 +22,18 @@ def budget(value: Any, place: Place) -> Budget | None:
     fields = Fields(data, place)
     per = fields.maybe("per", values.one_of(Span))
     flat = _caps(fields)
-    found = Budget(on_over=fields.read("on_over", values.one_of(OnOver), OnOver.FAIL))
-    for span in Span:
-        own = fields.maybe(span.value, caps)
-        if own is not None:
-            found = replace(found, **{span.value: own})
+    on_over = fields.read("on_over", values.one_of(OnOver), OnOver.FAIL)
+    by_span = {span: fields.read(span.value, caps, NO_CAPS) for span in Span}
     if not flat.empty:
         span = per or Span.RUN
-        if not getattr(found, span.value).empty:
+        if not by_span[span].empty:
             (place / span.value).error(
                 f"the caps of a {span.value} are there twice", f"put them all under `{span.value}:`"
             )
-        found = replace(found, **{span.value: flat})
+        by_span[span] = flat
     elif per is not None:
         (place / "per").error("`per` has no cap beside it", "such as `usd: 1`")
+    found = Budget(*by_span.values(), on_over=on_over)
     fields.refuse_rest(BUDGET_KEYS)
     if found.empty and not place.report.errors:
         place.error("a budget without a cap", "such as `{usd: 1, per: day}`")

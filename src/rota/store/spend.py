@@ -167,8 +167,11 @@ def _used(row: Row) -> Used:
 
 
 def _account(row: Row) -> tuple[OpenAccount, Used]:
-    about, reserved, took = row[:8], row[8:12], row[12:]
-    return OpenAccount(*about, _used(reserved)), _used(took)
+    run_id, step_id, attempt, job_id, token, runner, model, opened_at = row[:8]
+    about = OpenAccount(
+        run_id, step_id, attempt, job_id, token, runner, model, opened_at, reserved=_used(row[8:12])
+    )
+    return about, _used(row[12:])
 
 
 def _sum(name: str, row: Row) -> SpendSum:
