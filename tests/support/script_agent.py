@@ -42,7 +42,7 @@ def main(base: str, session: str = "") -> int:
             kept.parent.mkdir(exist_ok=True)
             kept.write_text(json.dumps(messages))
         if not said.get("tool_calls"):
-            print(said["content"] or "")
+            sys.stdout.write(f"{said['content'] or ''}\n")
             return 0
 
 

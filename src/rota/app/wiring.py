@@ -85,6 +85,7 @@ def build_services(app: App) -> Services:
     from rota.engine.conversations import StoredHistory, StoredSessions
     from rota.engine.environment import clean_environment
     from rota.engine.hosts import HostPool
+    from rota.engine.meter import StoredMeter
     from rota.engine.notices import StepNotifier
     from rota.engine.source_states import StoredSourceStates
     from rota.engine.spawner import Spawner
@@ -110,6 +111,7 @@ def build_services(app: App) -> Services:
         states=StoredSourceStates(app.store, app.clock, app.secrets),
         sessions=StoredSessions(app.store, app.clock, app.secrets),
         history=StoredHistory(app.store),
+        meter=StoredMeter(app.store, app.clock),
         link=partial(_link, app),
     )
 

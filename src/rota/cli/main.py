@@ -47,6 +47,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     ),
     "next": ("schedule", "Show when a schedule or a job fires next.", "Tools"),
     "hook": ("hooks", "List, look at and try the webhooks that start jobs.", "Tools"),
+    "spend": ("spend", "Show what agents took.", "Runs"),
     "simulate": ("simulate", "Show the coming load as a timeline.", "Tools"),
     "schema": ("check", "Print the JSON Schema of job files.", "Tools"),
     "secret": ("secrets", "Store the values that ${NAME} stands for.", "Tools"),

@@ -28,7 +28,8 @@ log = Logger("rota.notices")
 class Situation:
     """What a message is about. `values`: the names that its template sees.
 
-    `question`: which one a waiting run asks of a person, so that each is told of once.
+    `question`: which one a waiting run asks of a person, so that each is told of once. `over_budget`: a message about
+    that says why it failed.
     """
 
     job: Job
@@ -40,6 +41,7 @@ class Situation:
     now: Micros
     previous: Run | None = None
     question: str | None = None
+    over_budget: bool = False
 
 
 def notices(situation: Situation) -> list[Message]:
@@ -64,7 +66,7 @@ def notices(situation: Situation) -> list[Message]:
         messages += _outputs(situation)
         if situation.previous is not None and situation.previous.state is RunState.FAILED:
             messages += _own_words(situation, "recovered", job.on_recovery, "Works again.", told)
-    if state is RunState.FAILED:
+    if state is RunState.FAILED and not situation.over_budget:
         messages += _own_words(situation, "failed", job.on_error, f"Failed: {reason.text}", told)
     return messages
 

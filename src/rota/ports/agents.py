@@ -48,7 +48,7 @@ class Account(Protocol):
 
 
 class Meter(Protocol):
-    """Opens accounts."""
+    """Opens accounts. What counts is kept by (run, step, response key), so a response told twice counts once."""
 
     async def open(self, ctx: StepContext, *, runner: str, model: str | None, caps: Caps) -> Account:
         """`caps`: the step's own budget. Raises StepError (code `budget`, permanent) where a budget has nothing left."""

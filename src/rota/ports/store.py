@@ -14,6 +14,7 @@ from rota.ports.bulk import BulkTable
 from rota.ports.deliveries import DeliveriesTable
 from rota.ports.looks import LooksTable
 from rota.ports.records import CursorsTable, DaemonsTable, EventsTable, SessionsTable
+from rota.ports.spend import SpendTable
 from rota.ports.tables import (
     ApprovalsTable,
     JobsTable,
@@ -87,6 +88,11 @@ class Tx(Protocol):
     @property
     def sessions(self) -> SessionsTable:
         """Conversations with agents."""
+        ...
+
+    @property
+    def spend(self) -> SpendTable:
+        """What agents took."""
         ...
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -113,16 +113,25 @@ async def _work(work: _Work) -> StepResult:
 
 
 async def _call(work: _Work, request: AgentRequest) -> AgentResult | Waiting:
-    if work.minutes is None:
-        return await work.runner.run(request, work.ctx)
+    return await in_time(work.runner.run(request, work.ctx), work.minutes)
+
+
+async def in_time(
+    work: Coroutine[Any, Any, AgentResult | Waiting], minutes: float | None
+) -> AgentResult | Waiting:
+    """A runner's work, ended where the minutes of its budgets are over."""
+    if minutes is None:
+        return await work
     try:
-        async with asyncio.timeout(work.minutes * 60) as deadline:
-            return await work.runner.run(request, work.ctx)
+        async with asyncio.timeout(minutes * 60) as limit:
+            return await work
     except TimeoutError:
-        if not deadline.expired():
+        if not limit.expired():
             raise
-        detail = f"the budget of {work.minutes:g} minutes is used up; everything it started was ended"
-        return AgentResult(Outcome.BUDGET, detail=detail, retry=False)
+        left = f"{minutes:,.1f}".removesuffix(".0")
+        return AgentResult(
+            Outcome.BUDGET, detail=f"the {left} min that its budget had left are over", retry=False
+        )
 
 
 async def _judged(work: _Work, result: AgentResult, schema: Mapping[str, Any]) -> tuple[AgentResult, Judged]:

@@ -17,6 +17,7 @@ from rota.store.looks import Looks
 from rota.store.outbox import Outbox
 from rota.store.runs import Runs
 from rota.store.sessions import Sessions
+from rota.store.spend import Spending
 from rota.store.sql import Session
 from rota.store.triggers import Triggers
 
@@ -39,4 +40,5 @@ class SqlTx:
         self.deliveries = Deliveries(session)
         self.looks = Looks(session)
         self.sessions = Sessions(session)
+        self.spend = Spending(session)
         self.bulk = Bulk(session)
