@@ -164,12 +164,17 @@ def test_a_runner_keeps_to_the_contract(
         pytest.skip(client.missing)
     monkeypatch.setenv("NOT_FOR_AGENTS", "x")
     with bench(tmp_path / "work", server, client, patience=60) as at:
-        begun = [(scenario.__name__, scenario(at)) for scenario in SCENARIOS]
-        going = [(title, scenario, next(scenario, None)) for title, scenario in begun]
-        for title, scenario, run in going:
+        # All of them are begun before the first is waited for.
+        begun = [(one.__name__, scenario := one(at), next(scenario, None)) for one in SCENARIOS]
+        for title, scenario, run in begun:
             with subtests.test(title):
-                while run is not None:
-                    try:
-                        run = scenario.send(at.ended(run))
-                    except StopIteration:
-                        run = None
+                play(at, scenario, run)
+
+
+def play(at: Bench, scenario: Scenario, run: Going | None) -> None:
+    """The rest of a scenario."""
+    while run is not None:
+        try:
+            run = scenario.send(at.ended(run))
+        except StopIteration:
+            return
