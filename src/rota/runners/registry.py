@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from rota.ports.agents import Runner
 from rota.ports.plugins import load_plugins
+from rota.runners.builtin import BuiltinRunner
 from rota.runners.command import CommandRunner
 from rota.runners.inbox import InboxRunner
 
@@ -13,6 +14,7 @@ ENTRY_POINTS = "rota.runners"
 
 _RUNNERS: tuple[Runner, ...] = (
     CommandRunner(),
+    BuiltinRunner(),
     InboxRunner(),
 )
 RUNNERS: Mapping[str, Runner] = {runner.key: runner for runner in _RUNNERS}
