@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from tests.support.clock import FakeClock
 
 from rota.app.triggers import put_job, remove_job, resume_job
+from rota.engine.conversations import StoredHistory, StoredSessions
 from rota.engine.core import Engine
 from rota.engine.meter import StoredMeter
 from rota.engine.notices import StepNotifier
@@ -332,6 +333,7 @@ class World:
             self.clock, self.processes, self.hosts, self.secrets, steps, self.sources, channels, self.runners,
             StepNotifier(self.store, self.clock), StoredSourceStates(self.store, self.clock, self.secrets), self.hosts,
             StoredMeter(self.store, self.clock),
+            sessions=StoredSessions(self.store, self.clock, self.secrets), history=StoredHistory(self.store),
         )  # fmt: skip
         engine = Engine(
             self.store, self.clock, services, self.files, workspace=self.root, config=self.config,

@@ -22,8 +22,6 @@ WORDS: Mapping[str, str] = {
     "host_died": "the process that called a Python function ended in the call",
     "spawner_ended": "the process that starts commands ended",
     "empty_answer": "an agent that is a command gave no answer",
-    "refused": "an agent's model, or its provider's filter, declined",
-    "budget": "what a step, a job or the workspace may spend was used up",
     "provider_error": "a model's API failed: too many requests, an overload, a stream that broke",
     "agent_interrupted": "somebody or something ended an agent's program in the midst of its work",
     "agent_failed": "an agent's program failed, or gave what nobody asked for",
