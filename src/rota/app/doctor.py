@@ -25,7 +25,10 @@ CUT_IS_NEWS: Micros = 7 * DAY
 
 def examine(app: App) -> list[Finding]:
     """Every finding, in the order in which a person would look."""
-    parts = (_folder, _settings, _state, _index, _jobs, _sources, _agents, _daemon, look_at_hooks, _messages)
+    parts = (
+        *(_folder, _settings, _prices, _state, _index, _jobs, _sources, _agents, _daemon),
+        *(look_at_hooks, _messages),
+    )
     return [finding for part in parts for finding in part(app)]
 
 
@@ -53,6 +56,15 @@ def _settings(app: App) -> Iterator[Finding]:
         yield Finding("ok", f"settings read; time zone {app.config.timezone}")
     for problem in app.kinds.problems:
         yield Finding("warning", problem)
+
+
+def _prices(app: App) -> Iterator[Finding]:
+    path = app.layout.rota / "prices.yaml"
+    if path.exists():
+        from rota.spec.prices import parse_prices
+
+        for error in parse_prices(path.read_text("utf-8", "replace"), ".rota/prices.yaml").errors:
+            yield Finding("problem", str(error), error.hint or "no agent step runs until it is mended")
 
 
 def _state(app: App) -> Iterator[Finding]:

@@ -56,6 +56,11 @@ class SpendView:
     budgets: Sequence[BudgetUse]
 
 
+def shown(unit: str, number: float) -> str:
+    """An amount in words: '$0.25', '1,200 tokens'."""
+    return said(unit, number)
+
+
 def spend(app: App, *, by: str, days: int) -> SpendView:
     """The last `days` days of the workspace's calendar, today included; `by`: job, model, runner or day."""
     now, config = app.clock.now(), app.config

@@ -210,15 +210,15 @@ def _remarks(view: LoadView) -> Iterator[str]:
 
 def _costs(view: LoadView) -> Iterator[str]:
     """What the coming runs would cost, and which budgets that would use up."""
-    from rota.app.spend import said
+    from rota.app.spend import shown
     from rota.app.times import local
 
     found = view.forecast
     if found.total:
-        yield f"about {said('usd', found.usd)} in all, if runs take what they usually do"
+        yield f"about {shown('usd', found.usd)} in all, if runs take what they usually do"
     for job, used in sorted(found.total.items(), key=lambda item: -item[1].usd):
-        each = said("usd", found.usual[job].usd)
-        yield f"{job}: about {said('usd', used.usd)}, {said('tokens', used.tokens)} (usually {each} a run)"
+        each = shown("usd", found.usual[job].usd)
+        yield f"{job}: about {shown('usd', used.usd)}, {shown('tokens', used.tokens)} (usually {each} a run)"
     for hit in found.hits:
         whose = f"{hit.job}: " if hit.job else ""
         yield f"! {whose}{hit.words}, would be used up {local(hit.at, view.timezone)}; what comes after it is skipped"

@@ -43,11 +43,22 @@ def spend_command(by: str, days: int, as_json: bool) -> None:
         print_json(_as_json(view))
         return
     if view.rows:
-        rows = [_row(view, found, found.name) for found in view.rows]
+        rows = [_row(found, found.name) for found in view.rows]
         if len(rows) > 1:
-            rows.append(_row(view, view.total, "total"))
-        heads = [by.upper(), "COST", "CLIENT SAYS", "INPUT", "CACHED", "OUTPUT", "TURNS"]
-        print_table([*heads, *(["AT WORK"] if by != "model" else [])], rows, flexible=(0,))
+            rows.append(_row(view.total, "total"))
+        heads = [by.upper(), "COST", "CLIENT SAYS", "INPUT", "CACHED", "OUTPUT", "TURNS", "AT WORK"]
+        # The client's figure where there is one; the time at work is a try's, whichever models it asked.
+        shown = [
+            place
+            for place, head in enumerate(heads)
+            if (head != "CLIENT SAYS" or view.total.client_usd is not None)
+            and (head != "AT WORK" or by != "model")
+        ]
+        print_table(
+            [heads[place] for place in shown],
+            [[row[place] for place in shown] for row in rows],
+            flexible=(0,),
+        )
     else:
         note(f"No agent took anything in the last {days} days.")
     if view.budgets:
@@ -74,11 +85,11 @@ def said_of(use: BudgetUse) -> str:
     return f"{use.words}, used up" if use.up else use.words
 
 
-def _row(view: SpendView, found: SpendSum, name: str) -> list[str]:
+def _row(found: SpendSum, name: str) -> list[str]:
     from rota.app.times import took
 
     usage = found.usage
-    cells = [
+    return [
         name or "(not told)",
         _cost(found),
         "" if found.client_usd is None else _dollars(found.client_usd),
@@ -86,8 +97,8 @@ def _row(view: SpendView, found: SpendSum, name: str) -> list[str]:
         f"{usage.cache_read + usage.cache_write:,}",
         f"{usage.output:,}",
         f"{found.turns:,}",
+        took(found.worked),
     ]
-    return cells if view.by == "model" else [*cells, took(found.worked)]
 
 
 def _cost(found: SpendSum) -> str:
@@ -99,9 +110,9 @@ def _cost(found: SpendSum) -> str:
 
 
 def _dollars(usd: float) -> str:
-    from rota.app.spend import said
+    from rota.app.spend import shown
 
-    return said("usd", usd)
+    return shown("usd", usd)
 
 
 def _as_json(view: SpendView) -> dict[str, Any]:

@@ -33,7 +33,9 @@ def budget(value: Any, place: Place) -> Budget | None:
         by_span[span] = flat
     elif per is not None:
         (place / "per").error("`per` has no cap beside it", "such as `usd: 1`")
-    found = Budget(*by_span.values(), on_over=on_over)
+    found = Budget(
+        by_span[Span.RUN], by_span[Span.DAY], by_span[Span.WEEK], by_span[Span.MONTH], on_over=on_over
+    )
     fields.refuse_rest(BUDGET_KEYS)
     if found.empty and not place.report.errors:
         place.error("a budget without a cap", "such as `{usd: 1, per: day}`")
