@@ -152,6 +152,7 @@ class EchoRunner:
     key: str
     ready: bool = True
     requests: list[AgentRequest] = field(default_factory=list)
+    answers: list[AgentResult] = field(default_factory=list)
 
     def configured(self, config: WorkspaceConfig) -> bool:
         return self.ready
@@ -161,7 +162,7 @@ class EchoRunner:
 
     async def run(self, request: AgentRequest, ctx: StepContext) -> AgentResult:
         self.requests.append(request)
-        return AgentResult(Outcome.DONE, f"{self.key} answers")
+        return self.answers.pop(0) if self.answers else AgentResult(Outcome.DONE, f"{self.key} answers")
 
 
 @dataclass
