@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from rota.ports.agents import Runner
 from rota.ports.plugins import load_plugins
 from rota.runners.claude import ClaudeRunner
+from rota.runners.codex import CodexRunner
 from rota.runners.command import CommandRunner
 from rota.runners.inbox import InboxRunner
 
@@ -15,6 +16,7 @@ ENTRY_POINTS = "rota.runners"
 _RUNNERS: tuple[Runner, ...] = (
     CommandRunner(),
     ClaudeRunner(),
+    CodexRunner(),
     InboxRunner(),
 )
 RUNNERS: Mapping[str, Runner] = {runner.key: runner for runner in _RUNNERS}
