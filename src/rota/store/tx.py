@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rota.store.approvals import Approvals
 from rota.store.bulk import Bulk
+from rota.store.cards import Cards
 from rota.store.cursors import Cursors
 from rota.store.daemons import Daemons
 from rota.store.deliveries import Deliveries
@@ -17,6 +18,7 @@ from rota.store.looks import Looks
 from rota.store.outbox import Outbox
 from rota.store.runs import Runs
 from rota.store.sql import Session
+from rota.store.takes import Takes
 from rota.store.triggers import Triggers
 
 
@@ -37,4 +39,6 @@ class SqlTx:
         self.cursors = Cursors(session)
         self.deliveries = Deliveries(session)
         self.looks = Looks(session)
+        self.cards = Cards(session)
+        self.takes = Takes(session)
         self.bulk = Bulk(session)
