@@ -20,7 +20,7 @@ then = questions.then
 
 def answer(app: App, text: str, reply: str, *, step: str | None = None, by: str = "cli") -> Approval:
     """Answer the question that a run waits on; the run goes on. Raises NotFoundError, ConflictError, RotaError."""
-    question = _open_question(app, text, step)
+    question = open_question(app, text, step)
     if question.choices and reply not in question.choices:
         raise RotaError(
             f"{reply!r} is not one of the choices", hint="answer with " + ", ".join(question.choices)
@@ -42,7 +42,7 @@ def approve(
     `text`: a run, or a job of which one run waits. Raises NotFoundError; ConflictError where it has its answer,
     or several runs wait; RotaError for a choice that it does not offer.
     """
-    question = _open_question(app, text, step, only=APPROVAL)
+    question = open_question(app, text, step, only=APPROVAL)
     reply = choice if choice is not None else questions.usual_choice(question.choices)
     if reply is None:
         raise RotaError(
@@ -86,8 +86,8 @@ def outcome(app: App, question: Approval) -> str:
     return "it does not wait for this answer any more"
 
 
-def _open_question(app: App, text: str, step: str | None, *, only: str | None = None) -> Approval:
-    """The one open question that is meant."""
+def open_question(app: App, text: str, step: str | None, *, only: str | None = None) -> Approval:
+    """The one open question that is meant. Raises NotFoundError; ConflictError where none, or another kind, is open."""
     run_id = _waiting_run(app, text, only)
     every = app.store.read(lambda tx: tx.approvals.of(run_id))
     asked = [a for a in every if a.state is ApprovalState.OPEN and step in {None, a.step_id}]

@@ -59,8 +59,9 @@ class OnDeny(StrEnum):
     CONTINUE = "continue"
 
 
-# The kind of a question that an `approve` step asks, and the choice that denies.
+# The kinds of questions that an `approve` step asks, and the inbox runner; and the choice that denies.
 APPROVAL = "approval"
+PROMPT = "prompt"
 DENY = "deny"
 
 

@@ -50,6 +50,8 @@ CRASH_POINTS = (
     "retention.done",
     "commands.queued",
     "commands.answered",
+    "inbox.taken",
+    "inbox.done",
     "intake.before_write",
     "intake.after_write",
     "hooks.replayed",
