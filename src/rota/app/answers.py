@@ -64,7 +64,7 @@ def give(app: App, question: Approval, reply: str, *, by: str, reason: str | Non
         questions.answer, question=question, reply=reply, by=by, now=app.clock.now(), reason=words
     )
     if not app.store.write_now(write):
-        known = _known(app, question)
+        known = latest(app, question)
         raise ConflictError(
             f"run {question.run_id}: {outcome(app, known)}", hint=f"see `rota why {question.job_id}`"
         )
@@ -123,7 +123,7 @@ def _waiting_of_job(tx: Tx, job_id: str, only: str | None) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _known(app: App, question: Approval) -> Approval:
+def latest(app: App, question: Approval) -> Approval:
     """The question as it is now."""
     every = app.store.read(lambda tx: tx.approvals.of(question.run_id))
     return next((a for a in every if a.step_id == question.step_id), question)

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
-from rota.app.answers import open_question
+from rota.app.answers import latest, open_question, outcome
 from rota.app.control import nudge
 from rota.app.times import local
 from rota.app.wiring import App
 from rota.engine import questions
 from rota.model.card import NAME_LIMIT, line
 from rota.model.errors import ConflictError, NotFoundError, RotaError
-from rota.model.instants import HOUR, Micros
+from rota.model.instants import DAY, HOUR, Micros
 from rota.model.ledger import Event
 from rota.model.message import PROMPT, Approval, Take
 from rota.ports.crash import crash_point
 from rota.ports.files import read_text, resolve_inside
 from rota.ports.store import Tx
+from rota.schedule import parse_duration
 from rota.spec import from_json
 
 LEASE: Micros = HOUR
+LONGEST_LEASE: Micros = 7 * DAY
 _SCHEMA_LIMIT = 1_000_000
 
 
@@ -47,6 +51,14 @@ def items(app: App) -> list[Item]:
         ]
 
     return app.store.read(look)
+
+
+def lease_of(text: str) -> Micros:
+    """How long something is taken. Raises ScheduleError; RotaError for more than a week."""
+    span = parse_duration(text) // timedelta(microseconds=1)
+    if not 0 < span <= LONGEST_LEASE:
+        raise RotaError(f"{text} is too long", hint="a prompt can be taken for up to 7d at a time")
+    return span
 
 
 def take(
@@ -88,7 +100,8 @@ def _take(
     in_the_way: list[Take] = []
     for question in _prompts(tx, named, step, now):
         live = _live(question, tx.takes.of(*_key(question)), now)
-        if again != (live is not None and live.by == who):
+        free = live is None if not again else live is not None and live.by == who
+        if not free:
             in_the_way += [live] if live is not None else []
             continue
         taken = Take(question.run_id, question.step_id, question.asked_at, who, now, until)
@@ -155,8 +168,8 @@ def done(app: App, text: str, reply: str, by: str, *, step: str | None = None) -
         )
     if not ended:
         raise ConflictError(
-            f"run {question.run_id} does not wait for this answer any more",
-            hint=f"rota why {question.job_id}",
+            f"run {question.run_id}: {outcome(app, latest(app, question))}",
+            hint=f"see `rota why {question.job_id}`",
         )
     crash_point("inbox.done")
     nudge(app.layout)
@@ -241,7 +254,7 @@ def _nothing_to_take(app: App, in_the_way: list[Take], who: str, *, again: bool)
     else:
         words = f"all {len(in_the_way)} prompts are taken; the first, run {first.run_id}, was {_taken(app, first)}"
     mine = (
-        f"go on with it: rota inbox take {first.run_id} --again"
+        f"go on with it: rota inbox take {first.run_id} --agent {quote(who)} --again"
         if first.by == who
         else f"`rota inbox take {first.run_id} --release` gives it back to everybody"
     )

@@ -62,6 +62,8 @@ class OnDeny(StrEnum):
 # The kinds of questions that an `approve` step asks, and the inbox runner; and the choice that denies.
 APPROVAL = "approval"
 PROMPT = "prompt"
+# The code of the reason for which a run waits whose prompt is in the inbox.
+INBOX = "inbox"
 DENY = "deny"
 
 

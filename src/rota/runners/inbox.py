@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import BaseModel
 
 from rota.model.config import WorkspaceConfig
-from rota.model.message import PROMPT
+from rota.model.message import INBOX, PROMPT
 from rota.model.run import Reason
 from rota.ports.agents import AgentRequest, NoKeys, RunnerContext, RunnerState
 from rota.ports.steps import StepContext, Waiting
@@ -30,7 +30,7 @@ class InboxRunner:
 
     async def run(self, request: AgentRequest, ctx: StepContext) -> Waiting:  # noqa: ARG002 # as above
         """Wait for an answer."""
-        reason = Reason("inbox", "waits in the inbox for an agent or a person")
+        reason = Reason(INBOX, "waits in the inbox for an agent or a person")
         return Waiting(kind=PROMPT, question=_whole(request), reason=reason)
 
 

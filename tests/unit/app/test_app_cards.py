@@ -95,7 +95,7 @@ def test_cards_stand_where_they_are_put(opened: Opened) -> None:
         cards.move(opened.app, "c2", "todo", MARA, before="c1")
     for wrong in ({"top": True, "before": "c3"}, {"before": "c2"}):
         with pytest.raises(RotaError):
-            cards.move(opened.app, "c2", None, MARA, **wrong)  # type: ignore[arg-type] # as a table
+            cards.move(opened.app, "c2", None, MARA, **wrong)
 
 
 def test_there_is_always_room_between_two_cards(opened: Opened) -> None:
