@@ -82,6 +82,7 @@ def open_app(root: Path, clock: Clock | None = None) -> App:
 
 def build_services(app: App) -> Services:
     """The real processes, hosts and kinds."""
+    from rota.engine.board import StoredBoard
     from rota.engine.conversations import StoredHistory, StoredSessions
     from rota.engine.environment import clean_environment
     from rota.engine.hosts import HostPool
@@ -112,6 +113,7 @@ def build_services(app: App) -> Services:
         sessions=StoredSessions(app.store, app.clock, app.secrets),
         history=StoredHistory(app.store),
         meter=StoredMeter(app.store, app.clock),
+        board=StoredBoard(app.store, app.clock, app.secrets),
         link=partial(_link, app),
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from rota.model.agent import NOTHING, Permissions
 from rota.model.budget import NO_BUDGET, Budget
+from rota.model.card import COLUMNS
 from rota.model.job import Notify
 
 # What a child gets of the daemon's environment; everything else is left out (a clean environment).
@@ -69,6 +70,13 @@ class IndexConfig:
 
 
 @dataclass(frozen=True)
+class BoardConfig:
+    """The board's columns, from left to right; new cards come into the first."""
+
+    columns: tuple[str, ...] = COLUMNS
+
+
+@dataclass(frozen=True)
 class WebConfig:
     """The HTTP door. `socket`: a Unix socket instead of host and port, relative to the workspace.
 
@@ -112,6 +120,7 @@ class WorkspaceConfig:
     agent: AgentConfig = AgentConfig()
     budget: Budget = NO_BUDGET
     index: IndexConfig = IndexConfig()
+    board: BoardConfig = BoardConfig()
     web: WebConfig = WebConfig()
     shutdown_grace: float = 10.0
     max_failures: int = 0

@@ -65,6 +65,9 @@ def config_schema(catalog: Catalog) -> dict[str, Any]:
         "watch": about(parts.BOOLEAN, "Whether the daemon keeps the index up to date."),
         "embeddings": about(FILLED, "The folder of a model2vec model; `rota[embeddings]` reads it."),
     }
+    board = {
+        "columns": about(one_or_many(FILLED), "Its columns, left to right; new cards come into the first.")
+    }
     fields: Schema = {
         "name": about(SCALAR, "The workspace's name; its folder's unless said."),
         "timezone": about(FILLED, "The zone of jobs that name none: Europe/London."),
@@ -83,6 +86,7 @@ def config_schema(catalog: Catalog) -> dict[str, Any]:
         "agent": about(parts.empty_too(mapping(agent)), "Who works on prompts."),
         "budget": about(parts.budget(), "What agents may cost in the whole workspace."),
         "index": about(parts.empty_too(mapping(index)), "What `rota search` finds."),
+        "board": about(parts.empty_too(mapping(board)), "What `rota board` shows."),
         "web": about(web(), "The HTTP door: /health and /hooks/NAME."),
         "shutdown_grace": ref("durationOrNone", "How long runs may go on when the daemon stops."),
         "max_failures": count(0, "Failed runs in a row after which a job is paused; 0: never."),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rota.store.approvals import Approvals
 from rota.store.bulk import Bulk
+from rota.store.cards import Cards
 from rota.store.cursors import Cursors
 from rota.store.daemons import Daemons
 from rota.store.deliveries import Deliveries
@@ -19,6 +20,7 @@ from rota.store.runs import Runs
 from rota.store.sessions import Sessions
 from rota.store.spend import Spending
 from rota.store.sql import Session
+from rota.store.takes import Takes
 from rota.store.triggers import Triggers
 
 
@@ -41,4 +43,6 @@ class SqlTx:
         self.looks = Looks(session)
         self.sessions = Sessions(session)
         self.spend = Spending(session)
+        self.cards = Cards(session)
+        self.takes = Takes(session)
         self.bulk = Bulk(session)
