@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 from rota.ports.bulk import BulkTable
 from rota.ports.deliveries import DeliveriesTable
 from rota.ports.looks import LooksTable
+from rota.ports.proposals import ProposalsTable, TokensTable
 from rota.ports.records import CursorsTable, DaemonsTable, EventsTable
 from rota.ports.tables import (
     ApprovalsTable,
@@ -82,6 +83,16 @@ class Tx(Protocol):
     @property
     def looks(self) -> LooksTable:
         """Triggers that look, and what they have seen."""
+        ...
+
+    @property
+    def proposals(self) -> ProposalsTable:
+        """What agents did, or want done."""
+        ...
+
+    @property
+    def tokens(self) -> TokensTable:
+        """Keys to the MCP door."""
         ...
 
     @property

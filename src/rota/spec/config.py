@@ -10,6 +10,7 @@ from typing import Any
 from rota.model.config import AgentConfig, IndexConfig, Limits, WorkspaceConfig
 from rota.model.errors import SpecError
 from rota.spec import models, values
+from rota.spec.agents import read_agents
 from rota.spec.catalog import Catalog, Setting
 from rota.spec.document import Document
 from rota.spec.notify import read_notify
@@ -21,7 +22,7 @@ from rota.spec.words import guess
 
 CONFIG_KEYS = (
     *("name", "timezone", "limits", "groups", "scripts", "env_allow", "env"),
-    *("channels", "notify", "sources", "agent", "index", "web", "shutdown_grace", "max_failures"),
+    *("channels", "notify", "sources", "agent", "agents", "index", "web", "shutdown_grace", "max_failures"),
 )
 AGENT_KEYS = ("runner", "command", "model")
 INDEX_KEYS = ("include", "exclude", "max_file", "watch", "embeddings")
@@ -76,6 +77,7 @@ def _config(fields: Fields, catalog: Catalog) -> WorkspaceConfig:
         notify=read_notify(fields.take("notify"), place / "notify", setting),
         sources=sources,
         agent=fields.read("agent", lambda value, at: _agent(value, at, catalog), default.agent),
+        agents=fields.read("agents", read_agents, default.agents),
         index=fields.read("index", _index, default.index),
         web=fields.read("web", read_web, default.web),
         shutdown_grace=fields.read("shutdown_grace", values.duration_or_none, default.shutdown_grace),

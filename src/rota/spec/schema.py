@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rota.model.job import Overlap
+from rota.model.proposal import Rule
 from rota.spec import later, steps
 from rota.spec import schema_parts as parts
 from rota.spec.catalog import Catalog
@@ -79,6 +80,10 @@ def config_schema(catalog: Catalog) -> dict[str, Any]:
         "notify": ref("notify", "Where messages go that name no channel."),
         "sources": about(_named(catalog.sources, "source", defs), "Settings of what is pulled, by name."),
         "agent": about(parts.empty_too(mapping(agent)), "Who works on prompts."),
+        "agents": about(
+            {"anyOf": [{"enum": list(Rule)}, parts.empty_too(mapping(parts.agents()))]},
+            "What agents may do by rota's tools.",
+        ),
         "index": about(parts.empty_too(mapping(index)), "What `rota search` finds."),
         "web": about(web(), "The HTTP door: /health and /hooks/NAME."),
         "shutdown_grace": ref("durationOrNone", "How long runs may go on when the daemon stops."),

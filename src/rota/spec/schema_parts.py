@@ -7,6 +7,7 @@ from typing import Any
 
 from rota.model.failures import HIGHEST_NUMBER, WORDS
 from rota.model.job import CatchUpMode, OnInterrupt
+from rota.model.proposal import Rule
 from rota.spec import later, looks, notify, policies, triggers
 from rota.spec.catalog import Catalog
 from rota.spec.schema_kinds import TEMPLATE_DEF, Schema, closed, properties
@@ -280,6 +281,21 @@ def budget() -> Schema:
     caps: dict[str, Any] = dict.fromkeys(later.BUDGET_CAPS, amount)
     spans = {span: mapping(caps) for span in later.BUDGET_SPANS}
     return empty_too(mapping({**caps, **spans, "per": {"enum": list(later.BUDGET_SPANS)}}))
+
+
+def agents() -> dict[str, Schema]:
+    """`agents:` of rota.yaml."""
+    rule: Schema = {"enum": list(Rule)}
+    return {
+        "create": about(rule, "Whether agents may make jobs; propose unless said."),
+        "change": about(rule, "Whether they may change jobs; propose unless said."),
+        "remove": about(rule, "Whether they may remove jobs; propose unless said."),
+        "pause": about(rule, "Whether they may pause and resume jobs of people; propose unless said."),
+        "run": about(rule, "Whether they may start jobs; allow unless said."),
+        "max_jobs": count(0, "How many jobs made by agents there may be."),
+        "max_per_day": count(0, "How much agents may do, or propose, in 24 hours."),
+        "budget": about(budget(), "The caps that a job made by an agent has at least."),
+    }
 
 
 def on_interrupt() -> Schema:

@@ -64,6 +64,9 @@ jobs = _table(
     _integer("created_at"),
     _integer("updated_at"),
     _integer("removed_at", optional=True),
+    _integer("created_by", optional=True),
+    _integer("changed_by", optional=True),
+    _integer("removed_by", optional=True),
     _refers("hash", "job_definitions", "hash"),
 )
 
@@ -261,6 +264,49 @@ approvals = _table(
 _partial("approvals_open", approvals.c.workspace_id, approvals.c.asked_at, where=approvals.c.state == "open")
 _partial(
     "approvals_expiring", approvals.c.workspace_id, approvals.c.expires_at, where=approvals.c.state == "open"
+)
+
+# What agents did, or want done. The text of a job's file stands here before it is written.
+proposals = _table(
+    "proposals",
+    _integer("number", key=True),
+    _text("deed"),
+    _text("state"),
+    _text("job_id", optional=True),  # one that is to be made is in no table yet, so no foreign key
+    _text("actor"),
+    _text("title"),
+    _text("why"),
+    _text("path", optional=True),
+    _text("before", optional=True),
+    _text("after", optional=True),
+    _text("hash", optional=True),
+    _text("detail"),
+    _integer("asked_at"),
+    _integer("expires_at", optional=True),
+    _integer("decided_at", optional=True),
+    _text("decided_by", optional=True),
+    _text("answer", optional=True),
+    _text("result"),
+)
+_partial(
+    "proposals_pending",
+    proposals.c.workspace_id,
+    proposals.c.number,
+    where=proposals.c.state.in_(["open", "applying"]),
+)
+Index("proposals_by_time", proposals.c.workspace_id, proposals.c.asked_at)
+Index("proposals_of_job", proposals.c.workspace_id, proposals.c.job_id, proposals.c.number)
+
+# Keys to the MCP door; only what they hash to.
+agent_tokens = _table(
+    "agent_tokens",
+    _text("name", key=True),
+    _text("digest"),
+    _text("agent"),
+    _text("scopes"),
+    _integer("created_at"),
+    _integer("expires_at", optional=True),
+    _integer("used_at", optional=True),
 )
 
 outbox = _table(

@@ -15,8 +15,10 @@ from rota.store.jobs import Jobs
 from rota.store.ledger import Ledger
 from rota.store.looks import Looks
 from rota.store.outbox import Outbox
+from rota.store.proposals import Proposals
 from rota.store.runs import Runs
 from rota.store.sql import Session
+from rota.store.tokens import Tokens
 from rota.store.triggers import Triggers
 
 
@@ -37,4 +39,6 @@ class SqlTx:
         self.cursors = Cursors(session)
         self.deliveries = Deliveries(session)
         self.looks = Looks(session)
+        self.proposals = Proposals(session)
+        self.tokens = Tokens(session)
         self.bulk = Bulk(session)
