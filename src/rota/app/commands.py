@@ -24,6 +24,7 @@ from rota.spec import from_json
 
 BY_HAND = Reason("manual", "started by hand")
 
+
 def run_job(
     app: App,
     job_id: str,
@@ -32,8 +33,11 @@ def run_job(
     force: bool = False,
     reason: Reason = BY_HAND,
     depth: int = 0,
+    key: str | None = None,
 ) -> Run:
     """Queue a run now. `params` are texts, as a command line gives them. `depth`: runs that led to this one.
+
+    `key`: of its occurrence, so that asking twice for the same starts one.
 
     Raises NotFoundError; ConflictError while a run is active and `overlap` is skip (unless `force`);
     RotaError for parameters that are missing, unknown or of the wrong type.
@@ -52,6 +56,7 @@ def run_job(
         trigger_id="manual",
         due_at=now,
         reason=reason,
+        key=key,
         inputs=inputs,
     )
     run, why_not = app.store.write_now(partial(queue, call=call, now=now))

@@ -6,7 +6,6 @@ from rota.model.proposal import Deed, ProposalState
 from rota.ports.store import Tx
 
 
-
 def agents_hand(tx: Tx, job_id: str, hash_: str | None) -> int | None:
     """The number of the proposal that is being carried out and makes the job this definition (None: removes it)."""
     for proposal in tx.proposals.pending():

@@ -11,8 +11,8 @@ from functools import partial
 
 from rota.app.cancelling import end_cancelled
 from rota.app.chains import CIRCLE, note_strangers, without_circles, without_strangers
-from rota.app.hookindex import make_index
 from rota.app.hands import agents_hand
+from rota.app.hookindex import make_index
 from rota.app.hooks import make_tokens
 from rota.app.looks import said
 from rota.app.stamps import STAMPS, stamps_of

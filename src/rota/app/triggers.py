@@ -67,6 +67,22 @@ def _put_looks(tx: Tx, job_id: str, job: Job) -> None:
         tx.looks.register(LookRecord(job_id, trigger.id, trigger.kind, trigger.text))
 
 
+def coming(record: JobRecord, job: Job, now: Micros, count: int) -> list[Micros]:
+    """The first moments of the time triggers of a job that is not in the registry (yet), in order."""
+    found: set[Micros] = set()
+    for trigger in job.triggers if job.enabled else ():
+        if trigger.kind not in TIME_TRIGGERS:
+            continue
+        first = _record(record, trigger, now)
+        moment, schedule = first.next_due, schedule_of(first)
+        for _ in range(count):
+            if moment is None:
+                break
+            found.add(moment)
+            moment = next_due(schedule, moment)
+    return sorted(found)[:count]
+
+
 def remove_job(tx: Tx, job_id: str, now: Micros, by: int | None = None) -> bool:
     """Take a job off the registry (`by`: an agent's proposal); its runs and its ledger stay."""
     triggers, was = tx.triggers.of(job_id), tx.jobs.get(job_id)

@@ -24,9 +24,7 @@ RECENT = statement(lambda: _SELECT.order_by(_p.number.desc()).limit(param("limit
 RECENT_OF_JOB = statement(
     lambda: _SELECT.where(_p.job_id == param("job_id")).order_by(_p.number.desc()).limit(param("limit"))
 )
-SINCE = statement(
-    lambda: select(func.count()).where(here(proposals), _p.asked_at >= param("instant"))
-)
+SINCE = statement(lambda: select(func.count()).where(here(proposals), _p.asked_at >= param("instant")))
 MOVE = statement(
     lambda: (
         update(proposals)
@@ -40,7 +38,9 @@ MOVE = statement(
     )
 )
 END = statement(
-    lambda: update(proposals).where(here(proposals), _THIS).values(state=param("new_state"), result=param("said"))
+    lambda: (
+        update(proposals).where(here(proposals), _THIS).values(state=param("new_state"), result=param("said"))
+    )
 )
 PRUNE = statement(
     lambda: delete(proposals).where(
