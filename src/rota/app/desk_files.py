@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from rota.app.desk_tools import Tool
+from rota.app.desk_tools import looks
 from rota.app.desk_words import at, count, say, takes, text
 from rota.model.agent import Actor
 
@@ -81,7 +81,7 @@ def _sources(app: App, _given: Given, _actor: Actor) -> str:
 
 
 TOOLS = (
-    Tool(
+    looks(
         "search",
         'Find passages in the workspace\'s files. Words in any form; "a phrase", -without, begin*, path:notes, tag:work.',
         takes(
@@ -91,10 +91,9 @@ TOOLS = (
             since=_SINCE,
             limit=count("How many.", 10, 50),
         ),
-        True,
         _search,
     ),
-    Tool(
+    looks(
         "context",
         "Gather what the workspace's files have about something, as Markdown with its places, within so many tokens.",
         takes(
@@ -104,14 +103,12 @@ TOOLS = (
             since=_SINCE,
             tokens=count("At most so many.", 4_000, 12_000),
         ),
-        True,
         _context,
     ),
-    Tool(
+    looks(
         "source_list",
         "List what `pull:` and `poll:` can ask, and how the last pull went.",
         takes(),
-        True,
         _sources,
     ),
 )

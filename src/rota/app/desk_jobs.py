@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from rota.app.desk_tools import Tool
+from rota.app.desk_tools import acts, looks
 from rota.app.desk_words import JOB, WHY, at, count, outcome, say, takes, text
 from rota.model.agent import Actor
 
@@ -158,15 +158,14 @@ def _run(app: App, given: Given, actor: Actor) -> str:
 
 
 TOOLS = (
-    Tool(
+    looks(
         "job_list",
         "List the workspace's jobs: id, status, schedule, next fire, last run.",
         takes(query=text("Only those with this in id, name or description."), limit=count("How many.", 100, 500)),
-        True,
         _list,
     ),
-    Tool("job_show", "Show one job: its state, who made it, and the text of its file.", takes("job", job=JOB), True, _show),
-    Tool(
+    looks("job_show", "Show one job: its state, who made it, and the text of its file.", takes("job", job=JOB), _show),
+    looks(
         "job_why",
         "Explain in words what a job did and did not do, why, and what happens next. Ask this before you guess.",
         takes(
@@ -175,25 +174,22 @@ TOOLS = (
             at=text("Only about this moment: 2026-11-21T08:00, 08:00, `yesterday 08:00`."),
             limit=count("How many moments.", 10, 100),
         ),
-        True,
         _why,
     ),
-    Tool("job_next", "When a job fires next.", takes("job", job=JOB, count=count("How many.", 5, 50)), True, _next),
-    Tool(
+    looks("job_next", "When a job fires next.", takes("job", job=JOB, count=count("How many.", 5, 50)), _next),
+    looks(
         "job_check",
         "Check the text of a new job file without making anything: errors with line and key, or its next fires.",
         takes("id", "text", id=text("The id that it is to have."), text=text(_FILE)),
-        True,
         _check,
     ),
-    Tool(
+    looks(
         "job_test",
         "Dry run of a job: what its steps would do, rendered; nothing is run.",
         takes("job", job=JOB, params={"type": "object", "description": "Parameters by name."}),
-        True,
         _test,
     ),
-    Tool(
+    acts(
         "job_create",
         "Make a new job. By the workspace's policy this may become a proposal that a person decides about. Give `run` or "
         "`prompt` with a `schedule`, more in `keys`; or the whole file as `text`.",
@@ -208,10 +204,9 @@ TOOLS = (
             text=text(_FILE),
             why=WHY,
         ),
-        False,
         _create,
     ),
-    Tool(
+    acts(
         "job_change",
         "Change a job's file, keeping its comments. May become a proposal.",
         takes(
@@ -221,20 +216,18 @@ TOOLS = (
             text=text("Instead: the whole new text of the file."),
             why=WHY,
         ),
-        False,
         _change,
     ),
-    Tool("job_pause", "Let no trigger of a job fire until it is resumed. May become a proposal.",
-         takes("job", job=JOB, why=WHY), False, _pause),
-    Tool("job_resume", "Let a paused job go on. May become a proposal: a person may have paused it on purpose.",
-         takes("job", job=JOB, why=WHY), False, _resume),
-    Tool(
+    acts("job_pause", "Let no trigger of a job fire until it is resumed. May become a proposal.",
+         takes("job", job=JOB, why=WHY), _pause),
+    acts("job_resume", "Let a paused job go on. May become a proposal: a person may have paused it on purpose.",
+         takes("job", job=JOB, why=WHY), _resume),
+    acts(
         "job_run",
         "Start a job now; answers with the run's id at once, see run_show for what came of it. Never your own job.",
         takes("job", job=JOB, params={"type": "object", "description": "Parameters by name."}, why=WHY),
-        False,
         _run,
     ),
-    Tool("job_remove", "Remove a job: delete its file; its history stays. May become a proposal.",
-         takes("job", job=JOB, why=WHY), False, _remove),
+    acts("job_remove", "Remove a job: delete its file; its history stays. May become a proposal.",
+         takes("job", job=JOB, why=WHY), _remove),
 )  # fmt: skip

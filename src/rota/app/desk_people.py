@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from rota.app.desk_tools import Tool
+from rota.app.desk_tools import acts, looks
 from rota.app.desk_words import at, count, say, takes, text
 from rota.model.agent import Actor
 from rota.model.errors import RotaError
@@ -145,7 +145,7 @@ def _help(_app: App, _given: Given, _actor: Actor) -> str:
 
 
 TOOLS = (
-    Tool(
+    acts(
         "ask",
         "Put a question before a person. It answers with an id at once; the answer comes later, if at all.",
         takes(
@@ -158,10 +158,9 @@ TOOLS = (
             },
             why=text("What you need it for."),
         ),
-        False,
         _ask,
     ),
-    Tool(
+    acts(
         "notify",
         "Send a message to the people of this workspace, by the channels that they chose. Use it sparingly.",
         takes(
@@ -170,33 +169,29 @@ TOOLS = (
             title=text("Its title."),
             channel=text("Only to this one of the workspace's channels."),
         ),
-        False,
         _notify,
     ),
-    Tool(
+    looks(
         "proposal_list",
         "What agents proposed, asked and did, and what people decided, the latest first.",
         takes(
             open_only={"type": "boolean", "default": False, "description": "Only what waits for a person."},
             limit=count("How many.", 20, 200),
         ),
-        True,
         _proposals,
     ),
-    Tool(
+    looks(
         "proposal_show",
         "One proposal or question: its state, the decision and the reason, the diff and the next fires.",
         takes("proposal", proposal=text("Its id: P-12.")),
-        True,
         _proposal,
     ),
-    Tool(
+    looks(
         "inbox_list",
         "What runs wait for a person to answer. Agents see it; people answer it.",
         takes(),
-        True,
         _inbox,
     ),
-    Tool("whoami", "Who you are here, what you may do, and what time it is.", takes(), True, _whoami),
-    Tool("help", "How to write a job, and how to work with rota.", takes(), True, _help),
+    looks("whoami", "Who you are here, what you may do, and what time it is.", takes(), _whoami),
+    looks("help", "How to write a job, and how to work with rota.", takes(), _help),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from rota.app.desk_tools import Tool
+from rota.app.desk_tools import looks
 from rota.app.desk_words import JOB, RUN, at, count, say, takes, text
 from rota.model.agent import Actor
 
@@ -87,7 +87,7 @@ def _logs(app: App, given: Given, _actor: Actor) -> str:
 
 
 TOOLS = (
-    Tool(
+    looks(
         "run_list",
         "List runs, the latest first, of one job or of all.",
         takes(
@@ -97,17 +97,15 @@ TOOLS = (
             ]),
             limit=count("How many.", 20, 200),
         ),
-        True,
         _list,
     ),
-    Tool("run_show", "Show one run: its state and why, each step with its output.", takes("run", run=RUN), True, _show),
-    Tool(
+    looks("run_show", "Show one run: its state and why, each step with its output.", takes("run", run=RUN), _show),
+    looks(
         "run_logs",
         "What a run printed, step by step; the end of it where it is long.",
         takes(
             "run", run=RUN, step=text("Only this step."), most=count("How many characters.", 8_000, LONGEST_LOG)
         ),
-        True,
         _logs,
     ),
 )  # fmt: skip

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from rota.model.agent import Actor
@@ -11,6 +12,8 @@ from rota.ports.agents import DeskTool
 
 if TYPE_CHECKING:
     from rota.app.wiring import App
+
+LOOK = "look"
 
 
 @dataclass(frozen=True)
@@ -26,3 +29,21 @@ class Tool(DeskTool):
     def described(self) -> DeskTool:
         """What the agent is told of it."""
         return DeskTool(self.name, self.description, self.parameters, self.looks)
+
+
+Use = Callable[["App", Mapping[str, Any], Actor], str]
+
+
+def looks(name: str, description: str, parameters: Mapping[str, Any], use: Use) -> Tool:
+    """A tool that changes nothing."""
+    return Tool(name, description, parameters, looks=True, use=use)
+
+
+def acts(name: str, description: str, parameters: Mapping[str, Any], use: Use) -> Tool:
+    """A tool that changes something, or tells somebody."""
+    return Tool(name, description, parameters, looks=False, use=use)
+
+
+def may_use(tool: DeskTool, scopes: Sequence[str]) -> bool:
+    """Whether one of the scopes is for the tool: a pattern of its name, or LOOK where it changes nothing."""
+    return any((scope == LOOK and tool.looks) or fnmatchcase(tool.name, scope) for scope in scopes)

@@ -46,7 +46,7 @@ def to_create(app: App, actor: Actor, given: Mapping[str, Any]) -> Proposal:
     path, text = new_file(app, job_id, keys, prompt=prompt, text=whole, suffix=suffix)
     text = _capped(app, path, text, by_agent=True)
     job = _only_job(app, path, text, job_id)
-    return _wish(app, actor, Deed.CREATE, job, (path, None, text), given)
+    return _wish(app, actor, Deed.CREATE, job, (path, None, text), why=_why(given))
 
 
 def to_change(app: App, actor: Actor, given: Mapping[str, Any]) -> Proposal:
@@ -74,7 +74,7 @@ def to_change(app: App, actor: Actor, given: Mapping[str, Any]) -> Proposal:
         raise RotaError(
             f"the job `{job_id}` would be gone: its id may not change", hint="use job_remove, job_create"
         )
-    return _wish(app, actor, Deed.CHANGE, job, (path, before, after), given)
+    return _wish(app, actor, Deed.CHANGE, job, (path, before, after), why=_why(given))
 
 
 def to_remove(app: App, actor: Actor, given: Mapping[str, Any]) -> Proposal:
@@ -87,7 +87,7 @@ def to_remove(app: App, actor: Actor, given: Mapping[str, Any]) -> Proposal:
         f"remove the job `{job_id}`",
         app.clock.now(),
         job_id=job_id,
-        why=str(given.get("why", "")),
+        why=_why(given),
         path=record.path,
         before=text_of(path),
     )
@@ -97,7 +97,7 @@ def to_do(app: App, actor: Actor, deed: Deed, given: Mapping[str, Any], **detail
     """A job that is to be paused, resumed or run. Raises NotFoundError."""
     job_id = str(given["job"])
     _there(app, job_id)
-    why = str(given.get("why", ""))
+    why = _why(given)
     title = f"{deed.value} the job `{job_id}`"
     return Proposal(deed, actor, title, app.clock.now(), job_id=job_id, why=why, detail=detail)
 
@@ -109,8 +109,12 @@ def _there(app: App, job_id: str) -> JobRecord:
     return record
 
 
+def _why(given: Mapping[str, Any]) -> str:
+    return str(given.get("why", ""))
+
+
 def _wish(
-    app: App, actor: Actor, deed: Deed, job: Job, file: tuple[Path, str | None, str], given: Mapping[str, Any]
+    app: App, actor: Actor, deed: Deed, job: Job, file: tuple[Path, str | None, str], *, why: str
 ) -> Proposal:
     path, before, after = file
     now = app.clock.now()
@@ -123,7 +127,7 @@ def _wish(
         f"{deed.value} the job `{job.id}`",
         now,
         job_id=job.id,
-        why=str(given.get("why", "")),
+        why=why,
         path=app.layout.relative(path),
         before=before,
         after=after,

@@ -10,6 +10,7 @@ import click
 
 from rota.cli.opening import json_option, workspace
 from rota.cli.output import iso, note, print_json, print_table
+from rota.cli.proposals import is_proposal, proposal_json, say_proposals, show_proposal
 
 
 @click.group("inbox", invoke_without_command=True)
@@ -22,17 +23,22 @@ def inbox_command(ctx: click.Context, as_json: bool) -> None:
 
 
 def _list(as_json: bool) -> None:
+    from rota.app.proposals import open_proposals
     from rota.app.queries import inbox
     from rota.app.times import ago, until
     from rota.model.message import APPROVAL
 
     with workspace() as app:
         questions, now = inbox(app), app.clock.now()
+        proposals = open_proposals(app)
         if as_json:
-            print_json([_as_json(question) for question in questions])
+            print_json([*map(_as_json, questions), *map(proposal_json, proposals)])
             return
+        if proposals:
+            say_proposals(proposals, now)
         if not questions:
-            note("Nothing waits for an answer.")
+            if not proposals:
+                note("Nothing waits for an answer.")
             return
         rows = [
             [
@@ -71,15 +77,18 @@ def _as_json(question: Any) -> dict[str, Any]:
 
 
 @inbox_command.command("show")
-@click.argument("run")
+@click.argument("run", metavar="RUN|PROPOSAL")
 def show(run: str) -> None:
-    """Print the question (a whole prompt) that a run waits on."""
+    """Print the question (a whole prompt) that a run waits on; of an agent's proposal, all that would change."""
     from rota.app.answers import then
     from rota.app.queries import find_run, questions_of
     from rota.app.times import local
     from rota.model.errors import ConflictError
 
     with workspace() as app:
+        if is_proposal(run):
+            show_proposal(app, run)
+            return
         questions = questions_of(app, run)
         if not questions:
             found = find_run(app, run)

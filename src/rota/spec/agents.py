@@ -13,7 +13,6 @@ from rota.spec.later import READERS
 from rota.spec.report import Fields, Place
 
 AGENTS_KEYS = tuple(field.name for field in fields_of(AgentsPolicy))
-RULE_KEYS = ("create", "change", "remove", "pause", "run")
 RULES = tuple(rule.value for rule in Rule)
 _PER = "per"
 _SPAN = "run"  # what a cap is for that names no span
@@ -22,21 +21,29 @@ _SPAN = "run"  # what a cap is for that names no span
 def read_agents(value: Any, place: Place) -> AgentsPolicy | None:
     """`deny`, `propose` or `allow` for everything; or keys."""
     if isinstance(value, str) and value in RULES:
-        return AgentsPolicy(**dict.fromkeys(RULE_KEYS, Rule(value)))
+        rule = Rule(value)
+        return AgentsPolicy(rule, rule, rule, rule, rule)
     data = values.mapping(value, place)
     if data is None:
         return None
     fields, default = Fields(data, place), AgentsPolicy()
-    rule = values.choice(RULES)
-    rules = {key: fields.read(key, rule, getattr(default, key)) for key in RULE_KEYS}
     found = AgentsPolicy(
-        **{key: Rule(said) for key, said in rules.items()},
+        create=fields.read("create", _rule, default.create),
+        change=fields.read("change", _rule, default.change),
+        remove=fields.read("remove", _rule, default.remove),
+        pause=fields.read("pause", _rule, default.pause),
+        run=fields.read("run", _rule, default.run),
         max_jobs=fields.read("max_jobs", values.whole(0), default.max_jobs),
         max_per_day=fields.read("max_per_day", values.whole(0), default.max_per_day),
         budget=fields.read("budget", _budget, {}),
     )
     fields.refuse_rest(AGENTS_KEYS)
     return found
+
+
+def _rule(value: Any, place: Place) -> Rule | None:
+    said = values.choice(RULES)(value, place)
+    return None if said is None else Rule(said)
 
 
 def _budget(value: Any, place: Place) -> Mapping[str, Any] | None:
