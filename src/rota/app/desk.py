@@ -49,6 +49,7 @@ class LocalDesk:
 
     def use_now(self, tool: str, arguments: Mapping[str, Any], actor: Actor) -> str:
         """Use one, blocking. What comes back, an error's words too, has no secret in it."""
+        from rota.app.settings import settings_in_force
         from rota.app.stamps import is_current
         from rota.app.sync import sync
         from rota.engine.output import Masker
@@ -63,6 +64,8 @@ class LocalDesk:
         masker = Masker(self._app.secrets.known())
         try:
             given = checked(tool, found.parameters, arguments)
+            # A client stays for hours, and what the policy says now is what counts.
+            self._app.use(settings_in_force(self._app))
             if not is_current(self._app):
                 sync(self._app)
             said = found.use(self._app, given, _known(self._app, actor))
