@@ -12,10 +12,12 @@ from pathlib import Path
 from rota.app.commands import pause_job, resume_job, run_job
 from rota.app.control import nudge
 from rota.app.jobedit import remove_job_file, write_file
+from rota.app.proposal_cards import put_away
 from rota.app.sync import sync
 from rota.app.wiring import App
 from rota.model.agent import Actor
 from rota.model.errors import ConflictError, RotaError
+from rota.model.instants import Micros
 from rota.model.ledger import Event
 from rota.model.proposal import Deed, Proposal, ProposalState
 from rota.model.run import Reason
@@ -52,13 +54,12 @@ def _settle(app: App) -> None:
             with contextlib.suppress(RotaError):  # its words are kept with it
                 finish(app, proposal)
         elif proposal.expires_at is not None and proposal.expires_at <= now:
-            app.store.write_now(partial(_expire, proposal=proposal, now=now))
+            app.store.write_now(partial(_expire, app=app, proposal=proposal, now=now))
 
 
-def _expire(tx: Tx, proposal: Proposal, now: int) -> None:
-    if tx.proposals.move(
-        proposal.number, ProposalState.OPEN, ProposalState.EXPIRED, now, by=NOBODY, answer=None
-    ):
+def _expire(tx: Tx, app: App, proposal: Proposal, now: Micros) -> None:
+    if tx.proposals.move(proposal.number, ProposalState.OPEN, ProposalState.EXPIRED, now, by=NOBODY):
+        put_away(tx, app, proposal, NOBODY, now)
         tx.events.append(Event("proposal_expired", now, proposal.job_id, None, {"proposal": proposal.number}))
 
 
@@ -78,6 +79,7 @@ def finish(app: App, proposal: Proposal) -> str:
 def _end(app: App, proposal: Proposal, state: ProposalState, result: str) -> None:
     def write(tx: Tx) -> None:
         tx.proposals.end(proposal.number, state, result[:_LONGEST_RESULT])
+        put_away(tx, app, proposal, proposal.decided_by or NOBODY, app.clock.now())
         about = {"proposal": proposal.number, "deed": proposal.deed.value, "agent": proposal.actor.name}
         run = proposal.actor.run
         tx.events.append(Event(f"proposal_{state.value}", app.clock.now(), proposal.job_id, run, about))

@@ -18,7 +18,7 @@ from rota.model.errors import NotFoundError, RotaError
 from rota.ports.agents import DeskTool
 from rota.ports.processes import HostCall, Hosts
 
-NOUNS = ("jobs", "runs", "files", "people")
+NOUNS = ("jobs", "runs", "files", "cards", "people")
 LONGEST = 40_000  # characters of an answer
 _TARGET = "rota.app.desk:use_in_host"
 

@@ -95,7 +95,8 @@ def _brief(app: App, one: Proposal) -> dict[str, Any]:
 
 
 def _proposal(app: App, given: Given, _actor: Actor) -> str:
-    from rota.app.proposals import diff_of, find_proposal
+    from rota.app.diffs import diff_of
+    from rota.app.proposals import find_proposal
 
     one = find_proposal(app, str(given["proposal"]))
     zone = app.config.timezone

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from functools import partial
 
 from rota.app.control import nudge
 from rota.app.deeds import finish, one_at_a_time, settle
+from rota.app.proposal_cards import put_away
 from rota.app.proposing import require_open
 from rota.app.wiring import App
 from rota.engine.questions import usual_choice
@@ -40,19 +40,6 @@ def find_proposal(app: App, text: str) -> Proposal:
 def hand_of(app: App, number: int | None) -> Proposal | None:
     """The proposal by which a job became what it is; None where a person did it."""
     return None if number is None else app.store.read(lambda tx: tx.proposals.get(number))
-
-
-def diff_of(proposal: Proposal) -> str:
-    """What would change in the job's file, as a unified diff; empty where no file changes."""
-    if proposal.path is None or (proposal.before is None and proposal.after is None):
-        return ""
-    old, new = (
-        proposal.path if text is not None else "/dev/null" for text in (proposal.before, proposal.after)
-    )
-    lines = difflib.unified_diff(
-        (proposal.before or "").splitlines(), (proposal.after or "").splitlines(), old, new, lineterm=""
-    )
-    return "\n".join(lines)
 
 
 def approve_proposal(
@@ -98,13 +85,17 @@ def _answer(app: App, proposal: Proposal, choice: str | None, by: str, reason: s
 
 def _move(app: App, proposal: Proposal, state: ProposalState, by: str, answer: str | None) -> None:
     words = " ".join((answer or "").split())[:_LONGEST_ANSWER] or None
-    write = partial(_written, proposal=proposal, state=state, by=by, answer=words, now=app.clock.now())
+    write = partial(
+        _written, app=app, proposal=proposal, state=state, by=by, answer=words, now=app.clock.now()
+    )
     app.store.write_now(write)
 
 
 def _written(
-    tx: Tx, *, proposal: Proposal, state: ProposalState, by: str, answer: str | None, now: int
+    tx: Tx, *, app: App, proposal: Proposal, state: ProposalState, by: str, answer: str | None, now: int
 ) -> None:
     if tx.proposals.move(proposal.number, ProposalState.OPEN, state, now, by=by, answer=answer):
         about = {"proposal": proposal.number, "state": state.value, "by": by}
+        if state is not ProposalState.APPLYING:
+            put_away(tx, app, proposal, by, now)
         tx.events.append(Event("proposal_decided", now, proposal.job_id, proposal.actor.run, about))

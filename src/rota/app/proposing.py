@@ -8,6 +8,8 @@ from functools import partial
 
 from rota.app.control import nudge
 from rota.app.deeds import by_agent, finish, one_at_a_time
+from rota.app.diffs import diff_of
+from rota.app.proposal_cards import put_card
 from rota.app.times import local
 from rota.app.wiring import App
 from rota.engine.notices import channel_of
@@ -100,6 +102,8 @@ def _record(tx: Tx, app: App, wish: Proposal, ruling: Ruling, now: Micros) -> Pr
     stored = replace(stored, number=tx.proposals.add(stored))
     about = {"proposal": stored.number, "deed": stored.deed.value, "agent": stored.actor.name}
     tx.events.append(Event("proposal_made", now, stored.job_id, stored.actor.run, about))
+    if not allowed:
+        put_card(tx, app, stored, diff_of(stored))
     for message in _messages(app, stored):
         tx.outbox.add(message)
     return stored

@@ -83,6 +83,7 @@ def open_app(root: Path, clock: Clock | None = None) -> App:
 def build_services(app: App) -> Services:
     """The real processes, hosts and kinds."""
     from rota.app.desk import HostedDesk
+    from rota.engine.board import StoredBoard
     from rota.engine.environment import clean_environment
     from rota.engine.hosts import HostPool
     from rota.engine.notices import StepNotifier
@@ -109,6 +110,7 @@ def build_services(app: App) -> Services:
         notify=StepNotifier(app.store, app.clock),
         states=StoredSourceStates(app.store, app.clock, app.secrets),
         desk=HostedDesk(hosts, app.layout.root),
+        board=StoredBoard(app.store, app.clock, app.secrets),
         link=partial(_link, app),
     )
 

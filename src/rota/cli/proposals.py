@@ -67,7 +67,8 @@ def proposal_json(one: Proposal) -> dict[str, Any]:
 def show_proposal(app: App, text: str) -> None:
     """All of one: who, why, what would change, and when it would run."""
     from rota.app.deeds import by_agent
-    from rota.app.proposals import diff_of, find_proposal
+    from rota.app.diffs import diff_of
+    from rota.app.proposals import find_proposal
     from rota.app.times import local
 
     one = find_proposal(app, text)

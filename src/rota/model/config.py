@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rota.model.agent import NOTHING, Permissions
+from rota.model.card import COLUMNS
 from rota.model.job import Notify
 from rota.model.proposal import Rule
 
@@ -87,6 +88,13 @@ class IndexConfig:
 
 
 @dataclass(frozen=True)
+class BoardConfig:
+    """The board's columns, from left to right; new cards come into the first."""
+
+    columns: tuple[str, ...] = COLUMNS
+
+
+@dataclass(frozen=True)
 class WebConfig:
     """The HTTP door. `socket`: a Unix socket instead of host and port, relative to the workspace.
 
@@ -129,6 +137,7 @@ class WorkspaceConfig:
     agent: AgentConfig = AgentConfig()
     agents: AgentsPolicy = AgentsPolicy()
     index: IndexConfig = IndexConfig()
+    board: BoardConfig = BoardConfig()
     web: WebConfig = WebConfig()
     shutdown_grace: float = 10.0
     max_failures: int = 0

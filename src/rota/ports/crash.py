@@ -44,6 +44,7 @@ CRASH_POINTS = (
     "outbox.recorded",
     "outbox.not_sent",
     "outbox.returned",
+    "board.card_made",
     "retention.logs_gone",
     "retention.runs_gone",
     "retention.done",

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from rota.ports.bulk import BulkTable
+from rota.ports.cards import CardsTable, TakesTable
 from rota.ports.deliveries import DeliveriesTable
 from rota.ports.looks import LooksTable
 from rota.ports.proposals import ProposalsTable, TokensTable
@@ -93,6 +94,16 @@ class Tx(Protocol):
     @property
     def tokens(self) -> TokensTable:
         """Keys to the MCP door."""
+        ...
+
+    @property
+    def cards(self) -> CardsTable:
+        """The board."""
+        ...
+
+    @property
+    def takes(self) -> TakesTable:
+        """Who works on which question."""
         ...
 
     @property

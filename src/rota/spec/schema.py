@@ -64,6 +64,9 @@ def config_schema(catalog: Catalog) -> dict[str, Any]:
         "watch": about(parts.BOOLEAN, "Whether the daemon keeps the index up to date."),
         "embeddings": about(FILLED, "The folder of a model2vec model; `rota[embeddings]` reads it."),
     }
+    board = {
+        "columns": about(one_or_many(FILLED), "Its columns, left to right; new cards come into the first.")
+    }
     fields: Schema = {
         "name": about(SCALAR, "The workspace's name; its folder's unless said."),
         "timezone": about(FILLED, "The zone of jobs that name none: Europe/London."),
@@ -85,6 +88,7 @@ def config_schema(catalog: Catalog) -> dict[str, Any]:
             "What agents may do by rota's tools.",
         ),
         "index": about(parts.empty_too(mapping(index)), "What `rota search` finds."),
+        "board": about(parts.empty_too(mapping(board)), "What `rota board` shows."),
         "web": about(web(), "The HTTP door: /health and /hooks/NAME."),
         "shutdown_grace": ref("durationOrNone", "How long runs may go on when the daemon stops."),
         "max_failures": count(0, "Failed runs in a row after which a job is paused; 0: never."),

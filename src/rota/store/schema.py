@@ -401,3 +401,69 @@ seen = _table(
     _integer("seen_at"),
     _refers("job_id", "jobs", "id"),
 )
+
+# `lane` is the column that a card is in. A card that was removed keeps its row, empty, so that its number and
+# its key are never used again.
+cards = _table(
+    "cards",
+    _integer("number", key=True),
+    _text("title"),
+    _text("lane"),
+    _text("created_by"),
+    _integer("created_at"),
+    _integer("updated_at"),
+    _text("body"),
+    _integer("position"),
+    _text("kind"),
+    _text("tags"),
+    _text("due", optional=True),
+    _text("assignee", optional=True),
+    _integer("version"),
+    _integer("comments"),
+    _text("key", optional=True),
+    _text("links"),
+    _text("data"),
+    _integer("archived_at", optional=True),
+    _integer("removed_at", optional=True),
+)
+_partial(
+    "cards_open",
+    cards.c.workspace_id,
+    cards.c.lane,
+    cards.c.position,
+    where=cards.c.archived_at.is_(None),
+)
+_partial(
+    "cards_archived",
+    cards.c.workspace_id,
+    cards.c.archived_at,
+    where=cards.c.archived_at.is_not(None) & cards.c.removed_at.is_(None),
+)
+Index(
+    "cards_by_key",
+    cards.c.workspace_id,
+    cards.c.key,
+    unique=True,
+    sqlite_where=cards.c.key.is_not(None),
+)
+
+card_comments = _table(
+    "card_comments",
+    _integer("card", key=True),
+    _integer("id", key=True),
+    _text("author"),
+    _text("body"),
+    _integer("at"),
+    _refers("card", "cards", "number", cascade=True),
+)
+
+takes = _table(
+    "takes",
+    _text("run_id", key=True),
+    _text("step_id", key=True),
+    _integer("asked_at"),
+    _text("taken_by"),
+    _integer("taken_at"),
+    _integer("until"),
+    _refers("run_id", "runs", "id", cascade=True),
+)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rota.store.approvals import Approvals
 from rota.store.bulk import Bulk
+from rota.store.cards import Cards
 from rota.store.cursors import Cursors
 from rota.store.daemons import Daemons
 from rota.store.deliveries import Deliveries
@@ -18,6 +19,7 @@ from rota.store.outbox import Outbox
 from rota.store.proposals import Proposals
 from rota.store.runs import Runs
 from rota.store.sql import Session
+from rota.store.takes import Takes
 from rota.store.tokens import Tokens
 from rota.store.triggers import Triggers
 
@@ -41,4 +43,6 @@ class SqlTx:
         self.looks = Looks(session)
         self.proposals = Proposals(session)
         self.tokens = Tokens(session)
+        self.cards = Cards(session)
+        self.takes = Takes(session)
         self.bulk = Bulk(session)

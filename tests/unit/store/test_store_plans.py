@@ -11,6 +11,7 @@ import pytest
 from rota.ports.store import Store
 from rota.store import (
     approval_queries,
+    card_queries,
     event_queries,
     ledger_queries,
     outbox_queries,
@@ -57,6 +58,12 @@ PLANS = [
     (approval_queries.OPEN, "approvals_open"),
     (approval_queries.EXPIRED, "approvals_expiring"),
     (approval_queries.NEXT_EXPIRY, "approvals_expiring"),
+    (card_queries.OPEN, "cards_open"),
+    (card_queries.COUNT_OPEN, "cards_open"),
+    (card_queries.POSITIONS, "cards_open"),
+    (card_queries.ARCHIVED, "cards_archived"),
+    (card_queries.COUNT_ARCHIVED, "cards_archived"),
+    (card_queries.WITH_KEY, "cards_by_key"),
     (event_queries.AFTER, "INTEGER PRIMARY KEY"),
     (event_queries.AFTER_OF_JOB, "events_by_job"),
 ]
