@@ -11,6 +11,7 @@ import click
 
 from rota.cli.opening import json_option, workspace
 from rota.cli.output import iso, note, print_json, print_table
+from rota.cli.proposals import is_proposal, proposal_json, say_proposals, show_proposal
 from rota.model.instants import age
 
 if TYPE_CHECKING:
@@ -33,16 +34,21 @@ def inbox_command(ctx: click.Context, as_json: bool) -> None:
 
 def _list(as_json: bool) -> None:
     from rota.app.inbox import items
+    from rota.app.proposals import open_proposals
     from rota.app.times import ago, until
     from rota.model.message import DECIDED, PROMPT
 
     with workspace() as app:
         found, now = items(app), app.clock.now()
+        proposals = open_proposals(app)
         if as_json:
-            print_json([_as_json(item) for item in found])
+            print_json([*map(_as_json, found), *map(proposal_json, proposals)])
             return
+        if proposals:
+            say_proposals(proposals, now)
         if not found:
-            note("Nothing waits for an answer.")
+            if not proposals:
+                note("Nothing waits for an answer.")
             return
         rows = [
             [
@@ -91,15 +97,18 @@ def _as_json(item: Item) -> dict[str, Any]:
 
 
 @inbox_command.command("show")
-@click.argument("run")
+@click.argument("run", metavar="RUN|PROPOSAL")
 def show(run: str) -> None:
-    """Print the question (a whole prompt) that a run waits on."""
+    """Print the question (a whole prompt) that a run waits on; of an agent's proposal, all that would change."""
     from rota.app.answers import then
     from rota.app.queries import find_run, questions_of
     from rota.app.times import local
     from rota.model.errors import ConflictError
 
     with workspace() as app:
+        if is_proposal(run):
+            show_proposal(app, run)
+            return
         questions = questions_of(app, run)
         if not questions:
             found = find_run(app, run)

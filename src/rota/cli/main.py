@@ -54,6 +54,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "schema": ("check", "Print the JSON Schema of job files.", "Tools"),
     "secret": ("secrets", "Store the values that ${NAME} stands for.", "Tools"),
     "source": ("sources", "List the sources that `pull:` can ask, or pull one now.", "Tools"),
+    "mcp": ("mcp", "Serve rota's tools to an agent, over stdin and stdout.", "Tools"),
+    "token": ("tokens", "Make, list and revoke the keys of agents that come by HTTP.", "Tools"),
     "completion": ("workspace", "Print the shell completion script.", "Tools"),
 }
 

@@ -13,6 +13,7 @@ from rota.model.config import AgentConfig, BoardConfig, IndexConfig, Limits, Wor
 from rota.model.errors import SpecError
 from rota.spec import models, values
 from rota.spec.agents import read_permissions, read_servers
+from rota.spec.agents_policy import read_agents
 from rota.spec.budgets import budget
 from rota.spec.catalog import Catalog, Setting
 from rota.spec.document import Document
@@ -25,18 +26,8 @@ from rota.spec.words import guess
 
 CONFIG_KEYS = (
     *("name", "timezone", "limits", "groups", "scripts", "env_allow", "env"),
-    *(
-        "channels",
-        "notify",
-        "sources",
-        "agent",
-        "budget",
-        "index",
-        "board",
-        "web",
-        "shutdown_grace",
-        "max_failures",
-    ),
+    *("channels", "notify", "sources", "agent", "agents", "budget", "index", "board", "web"),
+    *("shutdown_grace", "max_failures"),
 )
 AGENT_KEYS = ("runner", "command", "model", "system", "mcp", "permissions")
 BOARD_KEYS = ("columns",)
@@ -94,6 +85,7 @@ def _config(fields: Fields, catalog: Catalog) -> WorkspaceConfig:
         sources=sources,
         agent=fields.read("agent", lambda value, at: _agent(value, at, catalog), default.agent),
         budget=fields.read("budget", budget, default.budget),
+        agents=fields.read("agents", read_agents, default.agents),
         index=fields.read("index", _index, default.index),
         board=fields.read("board", _board, default.board),
         web=fields.read("web", read_web, default.web),

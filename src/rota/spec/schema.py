@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rota.model.job import Overlap
+from rota.model.proposal import Rule
 from rota.spec import later, steps
 from rota.spec import schema_parts as parts
 from rota.spec.catalog import Catalog
@@ -85,6 +86,10 @@ def config_schema(catalog: Catalog) -> dict[str, Any]:
         "sources": about(_named(catalog.sources, "source", defs), "Settings of what is pulled, by name."),
         "agent": about(parts.empty_too(mapping(agent)), "Who works on prompts."),
         "budget": about(parts.budget(), "What agents may cost in the whole workspace."),
+        "agents": about(
+            {"anyOf": [{"enum": list(Rule)}, parts.empty_too(mapping(parts.agents()))]},
+            "What agents may do by rota's tools.",
+        ),
         "index": about(parts.empty_too(mapping(index)), "What `rota search` finds."),
         "board": about(parts.empty_too(mapping(board)), "What `rota board` shows."),
         "web": about(web(), "The HTTP door: /health and /hooks/NAME."),
