@@ -7,9 +7,9 @@ file in `migrations/versions/`.
 
 from __future__ import annotations
 
-from sqlalchemy import Index
+from sqlalchemy import Index, Table
 
-from rota.store.columns import integer, partial, refers, table, text
+from rota.store.columns import integer, metadata, partial, refers, table, text
 
 job_definitions = table("job_definitions", text("hash", key=True), text("body"))
 

@@ -75,6 +75,10 @@ def upgrade() -> None:
         ),
         sqlite_strict=True,
     )
+    _takes()
+
+
+def _takes() -> None:
     op.create_table(
         "takes",
         _text("workspace_id"),
