@@ -209,7 +209,8 @@ def _provider(one: _Try) -> dict[str, Any]:
         "base_url": one.keys.base_url or _HOME_OF_API,
         "env_key": _KEYS[0],
         "wire_api": "responses",
-        "request_max_retries": 1,
+        # Of requests it tries again only after what the API asks for, be it an hour, without a word.
+        "request_max_retries": 0,
         "stream_max_retries": 1,
         "stream_idle_timeout_ms": int(one.patience * 1000),
     }

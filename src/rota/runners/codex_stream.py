@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from rota.runners._client import shown
 from rota.runners._gate import REFUSED_WORDS, denials_in
 from rota.runners._talk import Happening, Opened, Over, Paid
 
+_RECONNECTING = re.compile(r"^Reconnecting\.\.\. \d+/\d+ \((.*)\)$", re.DOTALL)
 _STATUS = re.compile(r"status:? (\d{3})\b")
 _WAIT = re.compile(r"try again in ([\d.]+) ?(ms|s|seconds|m|minutes)\b", re.IGNORECASE)
 _SECONDS = {"ms": 0.001, "s": 1.0, "seconds": 1.0, "m": 60.0, "minutes": 60.0}
@@ -52,6 +53,7 @@ class CodexStream:
     _record: Path | None = None
     _at: int = 0
     _sum: Usage = NO_TOKENS
+    _turn: Usage = NO_TOKENS
     _said: str = ""
     _error: str = ""
     _made: set[str] = field(default_factory=set)  # kinds of items since the last response was counted
@@ -97,12 +99,13 @@ class CodexStream:
             case "error":
                 self._error = _words(event.get("message"))
                 yield f"the model's API failed: {shown(self._error, 300)}"
-                if "content_filter" in self._error:
-                    yield Over(AgentResult(Outcome.REFUSED, detail=shown(self._error, 300), retry=False))
+                # It would try a filtered request again, and wait for as long as an API asks to, be it an hour.
+                if "content_filter" in self._error or "status: 429" in self._error:
+                    yield Over(_failed(_RECONNECTING.sub(r"\1", self._error)))
             case "turn.completed":
                 self.asking = False
                 self._over = AgentResult(Outcome.DONE, self._said)
-                yield from self._until(_usage(event.get("usage") or {}), "turn", final=True)
+                self._turn = _usage(event.get("usage") or {})
             case "turn.failed":
                 self.asking = False
                 self._over = _failed(_words((event.get("error") or {}).get("message")) or self._error)
@@ -120,9 +123,9 @@ class CodexStream:
                 self.denied[denial] = None
                 yield f"denied: {denial.tool} {shown(denial.what)}"
 
-    def rest(self) -> Iterable[Paid]:
-        """Nothing: what the record did not have, the end of the turn had."""
-        return ()
+    def rest(self) -> Iterator[Paid]:
+        """What the record did not have and the end of the turn had."""
+        yield from self._until(self._turn, f"{self.session}:{self._turn.total}", final=True)
 
     def _item(self, item: Mapping[str, Any], *, over: bool) -> Iterator[Happening]:
         match item.get("type"):
@@ -183,8 +186,7 @@ class CodexStream:
         if usage == NO_TOKENS:
             return
         self._sum = total
-        told = key if key != "turn" else f"{self.session}:{total.total}"
-        yield Paid(Response(told, self.model, usage), final)
+        yield Paid(Response(key, self.model, usage), final)
 
     def _new_lines(self) -> list[bytes]:
         if self._record is None and self.session is not None:
