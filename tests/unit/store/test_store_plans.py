@@ -15,6 +15,7 @@ from rota.store import (
     ledger_queries,
     outbox_queries,
     run_queries,
+    spend_queries,
     statements,
     trigger_queries,
 )
@@ -57,6 +58,13 @@ PLANS = [
     (approval_queries.OPEN, "approvals_open"),
     (approval_queries.EXPIRED, "approvals_expiring"),
     (approval_queries.NEXT_EXPIRY, "approvals_expiring"),
+    (spend_queries.USED_OF_JOB, "spend_by_job"),
+    (spend_queries.USED_OF_ALL, "spend_by_time"),
+    (spend_queries.USED_OF_RUN, "sqlite_autoindex_spend_1"),
+    (spend_queries.BY_QUARTER, "spend_by_time"),
+    (spend_queries.USUAL, "accounts_by_step"),
+    (spend_queries.AT_WORK, "accounts_open"),
+    (spend_queries.PRUNE, "spend_by_time"),
     (event_queries.AFTER, "INTEGER PRIMARY KEY"),
     (event_queries.AFTER_OF_JOB, "events_by_job"),
 ]
