@@ -16,6 +16,7 @@ from rota.store import (
     ledger_queries,
     outbox_queries,
     run_queries,
+    session_queries,
     spend_queries,
     statements,
     trigger_queries,
@@ -72,6 +73,7 @@ PLANS = [
     (spend_queries.USUAL, "accounts_by_step"),
     (spend_queries.AT_WORK, "accounts_open"),
     (spend_queries.PRUNE, "spend_by_time"),
+    (session_queries.PRUNE, "sessions_kept"),
     (event_queries.AFTER, "INTEGER PRIMARY KEY"),
     (event_queries.AFTER_OF_JOB, "events_by_job"),
 ]
