@@ -399,7 +399,6 @@ accounts = _table(
     _text("over", optional=True),
     _refers("run_id", "runs", "id", cascade=True),
 )
-_partial("accounts_open", accounts.c.workspace_id, accounts.c.run_id, where=accounts.c.closed_at.is_(None))
-Index(
-    "accounts_by_step", accounts.c.workspace_id, accounts.c.job_id, accounts.c.step_id, accounts.c.opened_at
-)
+_a = accounts.c
+_partial("accounts_open", _a.workspace_id, _a.run_id, _a.step_id, _a.attempt, where=_a.closed_at.is_(None))
+Index("accounts_by_step", _a.workspace_id, _a.job_id, _a.step_id, _a.opened_at)
