@@ -112,10 +112,9 @@ accounts = table(
     text("over", optional=True),
     refers("run_id", "runs", "id", cascade=True),
 )
-partial("accounts_open", accounts.c.workspace_id, accounts.c.run_id, where=accounts.c.closed_at.is_(None))
-Index(
-    "accounts_by_step", accounts.c.workspace_id, accounts.c.job_id, accounts.c.step_id, accounts.c.opened_at
-)
+_a = accounts.c
+partial("accounts_open", _a.workspace_id, _a.run_id, _a.step_id, _a.attempt, where=_a.closed_at.is_(None))
+Index("accounts_by_step", _a.workspace_id, _a.job_id, _a.step_id, _a.opened_at)
 
 # `lane` is the column that a card is in. A card that was removed keeps its row, empty, so that its number and
 # its key are never used again.

@@ -66,19 +66,17 @@ def test_a_day_on_which_clocks_change_is_as_long_as_it_is(day: str, hours: int) 
 
 
 @given(
-    st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC)),
+    st.integers(to_micros(datetime(2020, 1, 1, tzinfo=UTC)), to_micros(datetime(2035, 1, 1, tzinfo=UTC))),
     st.sampled_from(ZONES),
     st.sampled_from([Span.DAY, Span.WEEK, Span.MONTH]),
 )
-def test_every_instant_is_in_its_span_and_spans_follow_each_other(
-    moment: datetime, zone: str, span: Span
-) -> None:
-    now = to_micros(moment)
+def test_every_instant_is_in_its_span_and_spans_follow_each_other(now: Micros, zone: str, span: Span) -> None:
     start, end = edges(span, now, zone)
     assert start <= now < end
     assert edges(span, end, zone)[0] == end, "the next begins where this one ends"
     assert edges(span, start, zone) == (start, end)
-    assert from_micros(start).astimezone(ZoneInfo(zone)).date() <= moment.astimezone(ZoneInfo(zone)).date()
+    first = from_micros(start).astimezone(ZoneInfo(zone))
+    assert first.date() <= from_micros(now).astimezone(ZoneInfo(zone)).date()
 
 
 def test_the_budgets_that_hold_for_a_step_each_by_its_own_calendar() -> None:

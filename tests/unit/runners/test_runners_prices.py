@@ -48,5 +48,5 @@ def test_ones_own_file_goes_first_and_is_read_again_when_it_changes(tmp_path: Pa
     file.write_text("gpt-*: {input: 0, output: 5.0}\n")
     assert usd("gpt-5", Usage(output=10_000), file) == pytest.approx(0.05)
     file.write_text("gpt-*: five\n")
-    with pytest.raises(StepError, match="prices.yaml:1: `gpt-"):
+    with pytest.raises(StepError, match=r"prices\.yaml:1: `gpt-"):
         usd("gpt-5", Usage(), file)
