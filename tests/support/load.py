@@ -37,7 +37,7 @@ SETTINGS = "timezone: UTC\nshutdown_grace: {grace}\nlimits: {{runs: 8, keep_runs
 EXPECTED = Expected(
     never_twice=frozenset({"careful"}),
     follows={"tick": "after"},
-    silent=frozenset({"never", "question", "decide", "tell", "success_if"}),
+    silent=frozenset({"never", "question", "decide", "put", "tell", "success_if"}),
 )
 
 LATE = "SELECT 1 FROM triggers WHERE active AND next_due <= :now LIMIT 1"
@@ -76,6 +76,7 @@ BY_HAND = {
     + step("two"),
     "decides": "overlap: allow\nsteps:\n" + step("one")
     + "  - {id: decide, approve: Well?, expires: 1s, default: approve}\n" + step("two"),
+    "puts": "overlap: allow\nsteps:\n" + step("one") + "  - {id: put, card: Look at it, column: todo}\n" + step("two"),
     "tells": "overlap: allow\nsteps:\n" + step("one") + "  - {id: tell, notify: {type: command, command: sh tell.sh, message: x}}\n"
     + step("two"),
     "tells-slowly": "notify: [{type: command, command: sh tell-slowly.sh, message: x}]\nsteps:\n" + step("one"),
