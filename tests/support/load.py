@@ -43,7 +43,7 @@ SETTINGS = (
 EXPECTED = Expected(
     never_twice=frozenset({"careful"}),
     follows={"tick": "after"},
-    silent=frozenset({"never", "question", "decide", "pay", "tell", "talk", "success_if"}),
+    silent=frozenset({"never", "question", "decide", "pay", "put", "tell", "talk", "success_if"}),
 )
 
 LATE = "SELECT 1 FROM triggers WHERE active AND next_due <= :now LIMIT 1"
@@ -87,6 +87,7 @@ BY_HAND = {
     + step("two"),
     "talks": "overlap: allow\nretry: {attempts: 4, first: 1s, backoff: fixed}\nsteps:\n" + step("one")
     + "  - {id: talk, agent: Well?, on_interrupt: retry}\n" + step("two"),
+    "puts": "overlap: allow\nsteps:\n" + step("one") + "  - {id: put, card: Look at it, column: todo}\n" + step("two"),
     "tells": "overlap: allow\nsteps:\n" + step("one") + "  - {id: tell, notify: {type: command, command: sh tell.sh, message: x}}\n"
     + step("two"),
     "tells-slowly": "notify: [{type: command, command: sh tell-slowly.sh, message: x}]\nsteps:\n" + step("one"),
