@@ -8,6 +8,7 @@ not be heard, by the client's own mode, in which nothing is allowed that this pr
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,11 +19,15 @@ if __name__ == "__main__":  # isolated from the client's environment, so from th
 
 from rota.model.agent import Denial, OnDenied, Permissions
 from rota.model.agent_policy import allows_host, allows_read, allows_write, command_refusal
+from rota.runners._reading import inside, only_reads
 
 _HARMLESS = frozenset({"StructuredOutput", "TodoWrite", "ListMcpResourcesTool", "ReadMcpResourceTool"})
 _READING = frozenset({"Read", "Glob", "Grep", "LS", "NotebookRead"})
 _WRITING = frozenset({"Write", "Edit", "MultiEdit", "NotebookEdit"})
 REFUSED_WORDS = "denied by rota: "
+_PATCHING = frozenset({"apply_patch"})
+_PATCH = re.compile(r"^\*\*\* (?:(?:Add|Update|Delete) File|Move to): (.+)$", re.MULTILINE)
+_PATCH_BEGINS = re.compile(r"""\s*apply_patch\s+<<\s*(['"]?)(\w+)\1\n(?:.*\n)*?\2\s*\Z""")
 _ASKED = "it is put before a person. End your turn now; the work goes on when they have decided."
 _DENIED = "find another way with what you may do, or say in your answer what you could not do."
 
@@ -41,15 +46,46 @@ def main() -> int:
         after = _ASKED if rules.get("on_denied") == OnDenied.ASK else _DENIED
         words = f"{REFUSED_WORDS}{refusal}; {after}"
         decision |= {"permissionDecision": "deny", "permissionDecisionReason": words}
-    sys.stdout.write(json.dumps({"hookSpecificOutput": decision}))
+        if "told" in rules:
+            _tell(Path(rules["told"]), asked, rules["workspace"])
+    if refusal is not None or not rules.get("silent"):
+        sys.stdout.write(json.dumps({"hookSpecificOutput": decision}))
     return 0
 
 
+def _tell(file: Path, asked: Mapping[str, Any], root: str) -> None:
+    """Write down what was refused, for a runner whose client does not say it."""
+    given = asked.get("tool_input") or {}
+    denials = [denial_of(asked["tool_name"], given, root)]
+    if asked["tool_name"] in _PATCHING:
+        paths = patched(str(given.get("command") or given.get("input") or ""))
+        denials = [Denial("write", path) for path in paths] or denials
+    with file.open("a") as out:
+        out.writelines(f"{json.dumps([denial.tool, denial.what])}\n" for denial in denials)
+
+
+def denials_in(file: Path | None) -> list[Denial]:
+    """What the gate has written down so far."""
+    if file is None or not file.exists():
+        return []
+    return [Denial(*json.loads(line)) for line in file.read_text().splitlines() if line.endswith("]")]
+
+
+def patched(text: str) -> list[str]:
+    """The files that a patch in codex's format adds, changes, moves or deletes."""
+    return [found[1].strip() for found in _PATCH.finditer(text)]
+
+
 def rules_of(
-    workspace: Path, permissions: Permissions, grants: tuple[Denial, ...], servers: tuple[str, ...]
+    workspace: Path,
+    permissions: Permissions,
+    grants: tuple[Denial, ...],
+    servers: tuple[str, ...],
+    **more: str | bool,
 ) -> dict[str, Any]:
-    """What the gate has to know, JSON-able."""
+    """What the gate has to know, JSON-able. `more`: `told`, a file to write refusals to; `silent`: say nothing of what is allowed."""
     return {
+        **more,
         "workspace": str(workspace),
         "run": permissions.run,
         "write": permissions.write,
@@ -65,7 +101,13 @@ def refusal_of(tool: str, given: Mapping[str, Any], rules: Mapping[str, Any], cw
     permissions = Permissions(tuple(rules["run"]), tuple(rules["write"]), tuple(rules["net"]))
     grants = tuple(Denial(kind, what) for kind, what in rules["grants"])
     root = Path(rules["workspace"])
+    if tool in _PATCHING or (tool == "Bash" and _PATCH_BEGINS.match(str(given.get("command", "")))):
+        return _patch_refusal(
+            str(given.get("command") or given.get("input") or ""), permissions, grants, root, cwd
+        )
     if tool == "Bash":
+        if only_reads(str(given.get("command", "")), root, cwd):
+            return None
         return command_refusal(permissions, str(given.get("command", "")), grants)
     if tool in _WRITING:
         path = inside(root, cwd, str(given.get("file_path") or given.get("notebook_path") or ""))
@@ -90,16 +132,15 @@ def refusal_of(tool: str, given: Mapping[str, Any], rules: Mapping[str, Any], cw
     return f"the tool {tool} is not among those of this job"
 
 
-def inside(root: Path, cwd: Path, named: str) -> str | None:
-    """A path, links followed, relative to the workspace; None for one that leads out, or cannot be followed."""
-    if not named or "\0" in named:
-        return None
-    try:
-        found = (cwd / Path(named).expanduser()).resolve()
-        relative = found.relative_to(root.resolve())
-    except (OSError, RuntimeError, ValueError):
-        return None
-    return relative.as_posix()
+def _patch_refusal(
+    text: str, permissions: Permissions, grants: tuple[Denial, ...], root: Path, cwd: Path
+) -> str | None:
+    paths = patched(text)
+    for named in paths:
+        path = inside(root, cwd, named)
+        if path is None or not allows_write(permissions, path, grants):
+            return f"`{path or named}` is not among the files that may be written"
+    return None if paths else "the patch names no file"
 
 
 def denial_of(tool: str, given: Mapping[str, Any], root: str = "") -> Denial:

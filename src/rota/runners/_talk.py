@@ -125,6 +125,7 @@ class Talk:
             if getting.done() and not getting.cancelled():
                 await self._deal(getting.result())
             for happening in self.reader.poll():
+                self._heard = asyncio.get_running_loop().time()
                 await self._deal(happening)
             self._watch()
             if self._end is not None:

@@ -8,6 +8,7 @@ from rota.ports.agents import Runner
 from rota.ports.plugins import load_plugins
 from rota.runners.builtin import BuiltinRunner
 from rota.runners.claude import ClaudeRunner
+from rota.runners.codex import CodexRunner
 from rota.runners.command import CommandRunner
 from rota.runners.inbox import InboxRunner
 
@@ -17,6 +18,7 @@ _RUNNERS: tuple[Runner, ...] = (
     CommandRunner(),
     BuiltinRunner(),
     ClaudeRunner(),
+    CodexRunner(),
     InboxRunner(),
 )
 RUNNERS: Mapping[str, Runner] = {runner.key: runner for runner in _RUNNERS}
