@@ -77,8 +77,9 @@ def judge(at: Bench, case: Case, ended: Ended, going: Going) -> None:
         assert ended.why
     if at.client.counts:
         assert case.tries(ended.step.attempts), ended.step
-        assert ended.used.turns == ended.whole, "what was answered is paid for, once"
         assert ended.whole == (case.code is None)
+        # Half a response costs what went in, and what came: it is paid for where the client was told.
+        assert ended.whole <= ended.used.turns <= ended.begun, "what was answered is paid for, once"
     at.nothing_left(going)
 
 

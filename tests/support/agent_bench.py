@@ -71,6 +71,11 @@ class Ended:
         """How many responses of the model came to their end."""
         return sum(1 for asked in self.requests if asked.whole)
 
+    @property
+    def begun(self) -> int:
+        """How many were begun."""
+        return sum(1 for asked in self.requests if asked.status == 200)
+
 
 @dataclass
 class Bench:
