@@ -10,6 +10,7 @@ from rota.runners.claude import ClaudeRunner
 from rota.runners.codex import CodexRunner
 from rota.runners.command import CommandRunner
 from rota.runners.inbox import InboxRunner
+from rota.runners.pi import PiRunner
 
 ENTRY_POINTS = "rota.runners"
 
@@ -17,6 +18,7 @@ _RUNNERS: tuple[Runner, ...] = (
     CommandRunner(),
     ClaudeRunner(),
     CodexRunner(),
+    PiRunner(),
     InboxRunner(),
 )
 RUNNERS: Mapping[str, Runner] = {runner.key: runner for runner in _RUNNERS}
