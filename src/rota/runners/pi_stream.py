@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from rota.runners._talk import Happening, Opened, Over, Paid
 
 _STATUS = re.compile(r"^(\d{3})\b")
 _NO_RETRY = frozenset(range(400, 500)) - {408, 409, 425, 429}
+# What pi says of the two ends of a message that it has no words for: a refusal, and a filter.
+_NO_WORDS = "An unknown error occurred"
 _REFUSED = re.compile(r"refus|content.?filter|safety|sensitive", re.IGNORECASE)
 
 
@@ -72,7 +75,8 @@ class PiStream:
                 yield from self._came_back(event)
             case "auto_retry_start":
                 self.asking = True
-                yield f"the model's API failed ({shown(event.get('errorMessage'), 200)}); it is asked again"
+                words = shown(_unwrapped(str(event.get("errorMessage"))), 200)
+                yield f"the model's API failed ({words}); it is asked again"
             case "agent_end":
                 self.asking, self._ended = False, True
 
@@ -155,12 +159,21 @@ def _denial(tool: str, given: Mapping[str, Any], root: str) -> Denial:
     return denial_of(names.get(tool, tool), named, root)
 
 
+def _unwrapped(words: str) -> str:
+    """An error's message, out of the API's JSON that pi gives as it came."""
+    before, brace, rest = words.partition("{")
+    try:
+        return f"{before}{json.loads(brace + rest)['error']['message']}"
+    except (ValueError, KeyError, TypeError):
+        return words
+
+
 def _failed(text: str, words: str) -> AgentResult:
     found = _STATUS.match(words)
     status = int(found[1]) if found else None
-    detail = shown(words, 400) or "the model's API failed, and pi does not say how"
+    detail = shown(_unwrapped(words), 400) or "the model's API failed, and pi does not say how"
     if words.startswith("Request timed out"):
         return AgentResult(Outcome.TIMEOUT, detail="the model's API did not answer in time")
-    if status is None and (_REFUSED.search(words) or (text and not words)):
-        return AgentResult(Outcome.REFUSED, detail=detail, retry=False)
+    if words == _NO_WORDS or (status is None and _REFUSED.search(words)):
+        return AgentResult(Outcome.REFUSED, text, detail="the model declined, or a filter did", retry=False)
     return AgentResult(Outcome.PROVIDER, detail=detail, retry=status not in _NO_RETRY)
