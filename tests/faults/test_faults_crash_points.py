@@ -75,6 +75,11 @@ def asked(rota: Rota) -> str:
     return run_id
 
 
+def pays(rota: Rota) -> None:
+    """Run the job that has a step to pay for."""
+    rota.quick("run", "pays")
+
+
 def two_minutes_pass(rota: Rota) -> None:
     """For the messages that were under way."""
     change_state(rota, TWO_MINUTES_LATER)
@@ -185,6 +190,10 @@ WAYS = {
     "dispatcher.expired": Way(then=lambda rota: rota.quick("run", "decides")),
     "executor.released": Way(then=is_stopped_at_work),
     "plain.given_back": Way(then=a_slow_crowd),
+    "meter.opened": Way(then=pays),
+    "meter.before_record": Way(then=pays),
+    "meter.recorded": Way(then=pays),
+    "meter.closed": Way(then=pays),
     "resume.answer_taken": Way(then=lambda rota: rota("inbox", "answer", asked(rota), "well")),
     "recovery.messages_reopened": Way(before=two_minutes_pass),
     "notices.queued": Way(then=lambda rota: rota.quick("run", "tells")),
@@ -208,6 +217,7 @@ SEQUENCES = (
     ("executor.released", "outbox.returned", "outbox.not_sent", "notices.queued"),
     ("dispatcher.taken_back", "resume.answer_taken", "commands.queued", "commands.answered"),
     ("plain.begun", "plain.given_back"),
+    ("meter.opened", "meter.before_record:2", "meter.recorded", "meter.closed"),
     ("intake.before_write", "intake.after_write", "hooks.replayed"),
     ("scheduler.after_write", "scheduler.rewound", "scheduler.start_called"),
     ("executor.finished:12", "retention.logs_gone", "retention.runs_gone", "retention.done"),
@@ -267,6 +277,9 @@ def test_nothing_is_lost_or_doubled_by_kill_9_at(rota: Rota, points: tuple[str, 
     assert found.unrest() == {}
     assert survivors(rota) == [], "no process of its steps survives"
     assert [row["question"] for row in found.rows["approvals"] if row["state"] == "open"] == []
+    paid = "SELECT run_id, count(*) FROM spend WHERE turns > 0 GROUP BY run_id HAVING count(*) != 2"
+    assert ask_state(rota, paid) == [], "each response is counted, and counted once"
+    assert ask_state(rota, "SELECT run_id FROM accounts WHERE closed_at IS NULL") == []
 
 
 def test_the_crash_points_are_those_of_the_source() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing, suppress
 
+from tests.support import paying
 from tests.support.invariants import TOLD, WITNESS, Expected, Inspection
 from tests.support.rota import WITHIN, Rota, eventually
 
@@ -37,7 +38,7 @@ SETTINGS = "timezone: UTC\nshutdown_grace: {grace}\nlimits: {{runs: 8, keep_runs
 EXPECTED = Expected(
     never_twice=frozenset({"careful"}),
     follows={"tick": "after"},
-    silent=frozenset({"never", "question", "decide", "tell", "success_if"}),
+    silent=frozenset({"never", "question", "decide", "pay", "tell", "success_if"}),
 )
 
 LATE = "SELECT 1 FROM triggers WHERE active AND next_due <= :now LIMIT 1"
@@ -76,6 +77,9 @@ BY_HAND = {
     + step("two"),
     "decides": "overlap: allow\nsteps:\n" + step("one")
     + "  - {id: decide, approve: Well?, expires: 1s, default: approve}\n" + step("two"),
+    "pays": "overlap: allow\nbudget: {usd: 100, per: day}\nsteps:\n" + step("one")
+    + "  - {id: pay, agent: '{\"responses\": 2, \"key\": \"once\"}', runner: paying, model: gpt-5, on_interrupt: retry}\n"
+    + step("two"),
     "tells": "overlap: allow\nsteps:\n" + step("one") + "  - {id: tell, notify: {type: command, command: sh tell.sh, message: x}}\n"
     + step("two"),
     "tells-slowly": "notify: [{type: command, command: sh tell-slowly.sh, message: x}]\nsteps:\n" + step("one"),
@@ -89,6 +93,8 @@ CALLED = "steps:\n" + step("one")
 
 def lay_out(rota: Rota, *, grace: str = "10s", keep: int = 100_000) -> None:
     """Write the jobs, quick ones and those for the hand."""
+    packages = rota.root.parent / "packages"
+    rota.env["PYTHONPATH"] = paying.install(packages)
     rota.write(".rota/rota.yaml", SETTINGS.format(grace=grace, keep=keep))
     rota.write("scripts/work.py", WORK)
     rota.write("tell.sh", TELL)

@@ -129,6 +129,7 @@ def _parse_text(app: App, file: JobFile, text: str) -> FileResult:
         app.kinds.catalog,
         channels=app.config.channels,
         sources=app.config.sources,
+        servers=app.config.agent.mcp,
         timezone=app.config.timezone,
     )
 
@@ -162,6 +163,7 @@ def _parse_python(app: App, file: JobFile) -> FileResult:
             app.kinds.catalog,
             channels=app.config.channels,
             sources=app.config.sources,
+            servers=app.config.agent.mcp,
             timezone=app.config.timezone,
             line=found["line"],
         )

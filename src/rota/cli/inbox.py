@@ -24,7 +24,7 @@ def inbox_command(ctx: click.Context, as_json: bool) -> None:
 def _list(as_json: bool) -> None:
     from rota.app.queries import inbox
     from rota.app.times import ago, until
-    from rota.model.message import APPROVAL
+    from rota.model.message import DECIDED
 
     with workspace() as app:
         questions, now = inbox(app), app.clock.now()
@@ -44,11 +44,11 @@ def _list(as_json: bool) -> None:
         ]
         print_table(["RUN", "JOB", "STEP", "KIND", "ASKED", "EXPIRES", "QUESTION"], rows, flexible=(6,))
         kinds = {q.kind for q in questions}
-        if APPROVAL in kinds:
+        if DECIDED & kinds:
             note(
                 "hint: `rota approve RUN`, or `rota deny RUN --reason ...`; `rota inbox show RUN` prints it all"
             )
-        if kinds - {APPROVAL}:
+        if kinds - DECIDED:
             note(
                 "hint: `rota inbox show RUN` prints the whole of it; `rota inbox answer RUN --text ...` answers"
             )

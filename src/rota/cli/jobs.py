@@ -251,6 +251,7 @@ def show_command(job: str, as_json: bool) -> None:
     """Show one job in full."""
     from rota.app.queries import definition, find_job, job_view, policies, schedules
     from rota.app.times import local, until
+    from rota.cli.spend import budget_lines
 
     with workspace() as app:
         record = find_job(app, job)
@@ -277,7 +278,7 @@ def show_command(job: str, as_json: bool) -> None:
         for number, step in enumerate(definition(record)["steps"], 1):
             named = "" if step["id"] == step["kind"] else f"{step['id']}: "
             click.echo(f"step {number}    {named}{step['kind']} {_brief(step)}")
-        for key, meaning in policies(record):
+        for key, meaning in (*policies(record), *budget_lines(app, record)):
             click.echo(f"{key:<9} {meaning}")
         if record.paused_at is not None:
             click.echo(f"paused    {record.paused_reason}")

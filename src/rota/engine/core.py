@@ -74,7 +74,11 @@ class Engine:
 
         definitions = Definitions(store)
         self.scheduler = Scheduler(
-            store, clock, definitions, workspace=lambda: workspace_value(workspace, self.config)
+            store,
+            clock,
+            definitions,
+            workspace=lambda: workspace_value(workspace, self.config),
+            config=current,
         )
         self.executor = Executor(store, clock, definitions, services, workspace=workspace, config=current)
         plain = PlainRuns(

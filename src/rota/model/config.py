@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rota.model.agent import NOTHING, Permissions
+from rota.model.budget import NO_BUDGET, Budget
 from rota.model.job import Notify
 
 # What a child gets of the daemon's environment; everything else is left out (a clean environment).
@@ -109,6 +110,7 @@ class WorkspaceConfig:
     notify: tuple[Notify, ...] = ()
     sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     agent: AgentConfig = AgentConfig()
+    budget: Budget = NO_BUDGET
     index: IndexConfig = IndexConfig()
     web: WebConfig = WebConfig()
     shutdown_grace: float = 10.0

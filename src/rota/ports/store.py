@@ -13,7 +13,8 @@ from typing import Protocol, TypeVar
 from rota.ports.bulk import BulkTable
 from rota.ports.deliveries import DeliveriesTable
 from rota.ports.looks import LooksTable
-from rota.ports.records import CursorsTable, DaemonsTable, EventsTable
+from rota.ports.records import CursorsTable, DaemonsTable, EventsTable, SessionsTable
+from rota.ports.spend import SpendTable
 from rota.ports.tables import (
     ApprovalsTable,
     JobsTable,
@@ -82,6 +83,16 @@ class Tx(Protocol):
     @property
     def looks(self) -> LooksTable:
         """Triggers that look, and what they have seen."""
+        ...
+
+    @property
+    def sessions(self) -> SessionsTable:
+        """Conversations with agents."""
+        ...
+
+    @property
+    def spend(self) -> SpendTable:
+        """What agents took."""
         ...
 
     @property

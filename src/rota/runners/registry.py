@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from rota.ports.agents import Runner
 from rota.ports.plugins import load_plugins
+from rota.runners.builtin import BuiltinRunner
 from rota.runners.claude import ClaudeRunner
 from rota.runners.codex import CodexRunner
 from rota.runners.command import CommandRunner
@@ -16,6 +17,7 @@ ENTRY_POINTS = "rota.runners"
 
 _RUNNERS: tuple[Runner, ...] = (
     CommandRunner(),
+    BuiltinRunner(),
     ClaudeRunner(),
     CodexRunner(),
     PiRunner(),

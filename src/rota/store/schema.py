@@ -355,3 +355,71 @@ seen = _table(
     _integer("seen_at"),
     _refers("job_id", "jobs", "id"),
 )
+
+# Conversations with agents. `run_id`: of one that a step is at work on, which goes when its run goes.
+sessions = _table(
+    "sessions",
+    _text("key", key=True),
+    _text("runner"),
+    _text("id"),
+    _text("model", optional=True),
+    _text("totals"),
+    _text("grants"),
+    _text("refused"),
+    _text("asked"),
+    _text("said"),
+    _integer("open"),
+    _integer("updated_at"),
+    _text("run_id", optional=True),
+    _refers("run_id", "runs", "id", cascade=True),
+)
+_s = sessions.c
+_partial("sessions_of_run", _s.workspace_id, _s.run_id, where=_s.run_id.is_not(None))
+_partial("sessions_kept", _s.workspace_id, _s.updated_at, where=_s.run_id.is_(None))
+# What agents took. It outlives its run, whose job's row is never deleted. `nano_usd` NULL: the model has no price.
+spend = _table(
+    "spend",
+    _text("run_id", key=True),
+    _text("step_id", key=True),
+    _text("key", key=True),
+    _text("job_id"),
+    _integer("attempt"),
+    _integer("at"),
+    _text("runner"),
+    _text("model"),
+    _integer("input"),
+    _integer("output"),
+    _integer("cache_read"),
+    _integer("cache_write"),
+    _integer("nano_usd", optional=True),
+    _integer("client_nano_usd", optional=True),
+    _integer("turns"),
+    _integer("worked"),
+    _refers("job_id", "jobs", "id"),
+)
+Index("spend_by_job", spend.c.workspace_id, spend.c.job_id, spend.c.at)
+Index("spend_by_time", spend.c.workspace_id, spend.c.at)
+
+# Tries of agent steps. The figures: what is set aside while it is open, what it took once it is closed.
+accounts = _table(
+    "accounts",
+    _text("run_id", key=True),
+    _text("step_id", key=True),
+    _integer("attempt", key=True),
+    _text("job_id"),
+    _integer("token"),
+    _text("runner"),
+    _text("model"),
+    _integer("opened_at"),
+    _integer("closed_at", optional=True),
+    _integer("nano_usd"),
+    _integer("tokens"),
+    _integer("turns"),
+    _integer("worked"),
+    _text("over", optional=True),
+    _refers("run_id", "runs", "id", cascade=True),
+)
+_partial("accounts_open", accounts.c.workspace_id, accounts.c.run_id, where=accounts.c.closed_at.is_(None))
+Index(
+    "accounts_by_step", accounts.c.workspace_id, accounts.c.job_id, accounts.c.step_id, accounts.c.opened_at
+)

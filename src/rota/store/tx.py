@@ -16,6 +16,8 @@ from rota.store.ledger import Ledger
 from rota.store.looks import Looks
 from rota.store.outbox import Outbox
 from rota.store.runs import Runs
+from rota.store.sessions import Sessions
+from rota.store.spend import Spending
 from rota.store.sql import Session
 from rota.store.triggers import Triggers
 
@@ -37,4 +39,6 @@ class SqlTx:
         self.cursors = Cursors(session)
         self.deliveries = Deliveries(session)
         self.looks = Looks(session)
+        self.sessions = Sessions(session)
+        self.spend = Spending(session)
         self.bulk = Bulk(session)

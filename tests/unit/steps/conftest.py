@@ -19,7 +19,7 @@ from rota.model.config import WorkspaceConfig
 from rota.model.instants import Micros
 from rota.model.job import Job, Notify, Step
 from rota.model.run import Run, RunState
-from rota.ports.agents import AgentRequest, AgentResult, Runner
+from rota.ports.agents import AgentRequest, AgentResult, Runner, RunnerContext, RunnerState
 from rota.ports.processes import Command, Exit, HostCall, OnOutput
 from rota.ports.sources import Conflict
 from rota.ports.steps import (
@@ -155,6 +155,9 @@ class EchoRunner:
 
     def configured(self, config: WorkspaceConfig) -> bool:
         return self.ready
+
+    async def state(self, ctx: RunnerContext) -> RunnerState:
+        return RunnerState(self.ready, missing=None if self.ready else f"`{self.key}` is not on PATH")
 
     async def run(self, request: AgentRequest, ctx: StepContext) -> AgentResult:
         self.requests.append(request)
