@@ -353,7 +353,11 @@ def test_an_mcp_server_is_started_asked_and_ended(bench: Bench) -> None:
     (bench.workspace / "server.py").write_text(SERVER)
     server = {"command": sys.executable, "args": ["server.py"], "env": {"GREETING": "Hello"}}
     result = ask(
-        bench, call("mcp__hall__greet", name="Ada"), call("mcp__hall__fail"), "ok", mcp={"hall": server}
+        bench,
+        {"calls": [{"name": "mcp__hall__greet", "args": {"name": "Ada"}}]},
+        call("mcp__hall__fail"),
+        "ok",
+        mcp={"hall": server},
     )
     assert result.outcome is Outcome.DONE
     assert "mcp hall: 2 tools" in bench.said
