@@ -50,7 +50,6 @@ CRASH_POINTS = (
     "retention.done",
     "commands.queued",
     "commands.answered",
-    "proposals.allowed",
     "proposals.decided",
     "proposals.carried_out",
     "intake.before_write",
