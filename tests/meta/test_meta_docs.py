@@ -22,7 +22,7 @@ from rota.runners.registry import RUNNERS
 from rota.schedule.parse import NAMES
 from rota.sources.registry import SOURCES
 from rota.spec import later, notify, parse_config, parse_file, policies
-from rota.spec.agents import AGENTS_KEYS
+from rota.spec.agents_policy import AGENTS_KEYS
 from rota.spec.config import AGENT_KEYS, CONFIG_KEYS, INDEX_KEYS, LIMIT_KEYS
 from rota.spec.evidence import KINDS
 from rota.spec.job import JOB_KEYS

@@ -17,7 +17,7 @@ from rota.model.job import Job
 from rota.model.ledger import JobRecord
 from rota.model.proposal import Deed, Proposal
 from rota.spec import digest, set_keys, to_json
-from rota.spec.agents import larger_caps, missing_caps
+from rota.spec.agents_policy import larger_caps, missing_caps
 from rota.spec.reader import read
 
 FIRES = 5

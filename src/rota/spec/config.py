@@ -11,7 +11,7 @@ from rota.model.card import NAME_LIMIT
 from rota.model.config import AgentConfig, BoardConfig, IndexConfig, Limits, WorkspaceConfig
 from rota.model.errors import SpecError
 from rota.spec import models, values
-from rota.spec.agents import read_agents
+from rota.spec.agents_policy import read_agents
 from rota.spec.catalog import Catalog, Setting
 from rota.spec.document import Document
 from rota.spec.notify import read_notify

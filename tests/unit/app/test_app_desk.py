@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -273,6 +274,21 @@ def test_depth_is_counted_over_agents_runs(agent: Agent) -> None:
         actor = Actor("claude", run=run.id)
     assert depths == [1, 2, 3, 4, 5]
     assert "no chain goes on longer" in agent.refused("job_run", actor, job="even").message
+
+
+def test_an_agent_in_a_run_has_the_tools_that_its_step_may_use(agent: Agent) -> None:
+    app = agent.opened.app
+    agent.opened.job("one", "run: 'true'\n")
+    record = agent.job("one")
+    assert record is not None
+    step = '"config":{"run":"true","permissions":{"rota":["card_*"]}}'
+    text = record.definition.replace('"config":{"run":"true"}', step)
+    assert text != record.definition
+    app.store.write_now(lambda tx: tx.jobs.put(replace(record, definition=text, hash="other")))
+    inside = Actor("claude", run=run_job(app, "one").id, step="run")
+    assert "may not use `job_create`" in agent.refused("job_create", inside, **HELLO).message
+    assert "Created" in agent("card_create", inside, title="Test Task")
+    assert "hello" not in agent("job_list", inside)
 
 
 def _started(tx: Tx, key: str) -> Run:

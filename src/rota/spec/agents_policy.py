@@ -69,6 +69,10 @@ def _caps(budget: Any) -> Iterator[tuple[str, float]]:
     span = str(budget.get(_PER, _SPAN))
     for key, value in budget.items():
         if isinstance(value, Mapping):
-            yield from ((f"{key}.{unit}", amount) for unit, amount in value.items())
-        elif key != _PER:
+            yield from ((f"{key}.{unit}", amount) for unit, amount in value.items() if _is_cap(amount))
+        elif _is_cap(value):
             yield f"{span}.{key}", value
+
+
+def _is_cap(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

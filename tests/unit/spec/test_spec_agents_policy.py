@@ -8,7 +8,7 @@ from rota.app.kinds import kinds
 from rota.model.config import AgentsPolicy
 from rota.model.proposal import Rule
 from rota.spec import parse_config
-from rota.spec.agents import larger_caps, missing_caps
+from rota.spec.agents_policy import larger_caps, missing_caps
 
 
 def policy(text: str) -> AgentsPolicy:
