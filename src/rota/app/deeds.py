@@ -31,7 +31,7 @@ _LONGEST_RESULT = 500
 @contextlib.contextmanager
 def one_at_a_time(app: App) -> Iterator[None]:
     """While one process carries out or decides, the others wait: what one finds half done was left by a crash."""
-    handle = os.open(app.layout.rota / "proposals.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = os.open(app.layout.rota / "daemon.proposals.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         _settle(app)
@@ -65,6 +65,7 @@ def _expire(tx: Tx, app: App, proposal: Proposal, now: Micros) -> None:
 
 def finish(app: App, proposal: Proposal) -> str:
     """Do what was decided, and say in the state what came of it. Raises RotaError where it cannot be done."""
+    crash_point("proposals.decided")
     try:
         result = _carry_out(app, proposal)
     except RotaError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -68,7 +69,14 @@ class LocalDesk:
             self._app.use(settings_in_force(self._app))
             if not is_current(self._app):
                 sync(self._app)
-            said = found.use(self._app, given, _known(self._app, actor))
+            who = _known(self._app, actor)
+            if not found.looks and not in_step(self._app, who, tool):
+                raise RotaError(  # noqa: TRY301 # told as the others are
+                    f"the step that you work for may not use `{tool}`",
+                    hint="its `permissions: {rota: [...]}` say which tools it may",
+                    code="denied",
+                )
+            said = found.use(self._app, given, who)
         except RotaError as error:
             error.message = masker.mask_text(error.message)
             error.args = (error.message,)
@@ -85,6 +93,24 @@ def _known(app: App, actor: Actor) -> Actor:
     if run is None:
         return replace(actor, run=None, job=None, step=None)
     return replace(actor, job=run.job_id)
+
+
+def in_step(app: App, actor: Actor, tool: str) -> bool:
+    """Whether the step of the run that the agent works in may use a tool that changes something."""
+    step: Mapping[str, Any] = {}
+    if actor.run is not None:
+        from rota.spec import from_json
+
+        run = app.store.read(lambda tx: tx.runs.get(actor.run or ""))
+        text = None if run is None else app.store.read(lambda tx: tx.jobs.definition(run.definition))
+        steps = () if text is None else from_json(text).steps
+        step = next((one.config for one in steps if one.id == actor.step), {})
+    own = step.get("permissions")
+    named = own.get("rota") if isinstance(own, Mapping) else app.config.agent.permissions.rota
+    if named is None or actor.run is None:
+        return True
+    patterns = [named] if isinstance(named, str) else list(named)
+    return any(fnmatchcase(tool, str(pattern)) for pattern in patterns)
 
 
 class HostedDesk:

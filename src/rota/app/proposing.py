@@ -20,7 +20,6 @@ from rota.model.ledger import Event, JobRecord
 from rota.model.message import Message
 from rota.model.proposal import POLICY, Deed, Proposal, ProposalState, Rule
 from rota.planning.agents import Facts, Ruling, judge
-from rota.ports.crash import crash_point
 from rota.ports.store import Tx
 
 # How long a proposal waits for a person, and how long a denial holds.
@@ -48,7 +47,6 @@ def submit(app: App, wish: Proposal) -> Proposal:
         now = app.clock.now()
         stored = app.store.write_now(partial(_record, app=app, wish=wish, ruling=ruling, now=now))
         if stored.state is ProposalState.APPLYING:
-            crash_point("proposals.allowed")
             return replace(stored, result=finish(app, stored), state=ProposalState.APPLIED)
     nudge(app.layout)
     return stored
