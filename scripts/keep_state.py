@@ -28,7 +28,7 @@ from rota.app.sync import sync
 from rota.app.wiring import build_engine
 from rota.engine.core import Engine
 from rota.engine.process_tree import become_subreaper
-from rota.model.agent import Usage
+from rota.model.agent import AgentSession, Denial, Usage, run_key
 from rota.model.delivery import Delivery
 from rota.model.instants import DAY, HOUR, MINUTE, Micros
 from rota.model.ledger import DaemonRecord
@@ -81,6 +81,7 @@ async def _days(opened: Opened, engine: Engine) -> None:
     planned = run_job(app, "plan")
     app.store.write_now(partial(_came, run_id=planned.id, at=clock.now()))
     app.store.write_now(partial(_paid, run_id=planned.id, at=clock.now()))
+    app.store.write_now(partial(_talked, run_id=planned.id, at=clock.now()))
     await _pass(engine)
     answer(app, "plan", "1. Rest", by="sam")
     await _pass(engine)
@@ -139,6 +140,15 @@ def _paid(tx: Tx, run_id: str, at: Micros) -> None:
     tx.spend.note_over(
         run_id, "plan", 1, f"job:plan:run:{run_id}:turns the job's budget of a run, 2 turns, is used up"
     )
+
+
+def _talked(tx: Tx, run_id: str, at: Micros) -> None:
+    push = (Denial("run", "git push"),)
+    one = AgentSession(
+        run_key(run_id, "plan"), "claude", "c0ffee", "opus", {"usd": 0.25}, push, said="You may."
+    )
+    for session in (one, replace(one, key="name:plans", refused=push, asked=push, open=False)):
+        tx.sessions.put(replace(session, updated_at=at))
 
 
 def _live(tx: Tx, life: DaemonRecord) -> None:

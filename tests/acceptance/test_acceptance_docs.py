@@ -125,9 +125,31 @@ def test_the_quick_start_makes_a_job_that_fires(tmp_path: Path, monkeypatch: pyt
     assert "ran: started when due" in ledger
 
 
-@pytest.mark.parametrize(
-    "page", ["docs/agents.md", "docs/mcp.md", "docs/migrating.md", "docs/search.md", "docs/webhooks.md"]
-)
+def test_the_guide_on_agents_works_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files of its example are there; what the example's second run was told is on the page, too."""
+    assert here(f"rota init {tmp_path}")[0] == 0
+    text = (ROOT / "docs/agents.md").read_text("utf-8")
+    example = text[text.index("## An example\n") :].partition("\n## ")[0]
+    files = re.findall(r"^```(?:yaml|sh)\n# (\S+)\n(.*?)^```", example, re.MULTILINE | re.DOTALL)
+    assert [name for name, _ in files] == ["agent.sh", ".rota/rota.yaml", ".rota/jobs/week.yaml"]
+    for name, content in files:
+        (tmp_path / name).write_text(content)
+    run("docs/agents.md", tmp_path, monkeypatch)
+    diary = "A week in the garden, 1 left\nA week in the garden, 1 left\n"
+    assert (tmp_path / "now/diary.md").read_text() == diary
+    assert len(set((tmp_path / "conversations.txt").read_text().splitlines())) == 1
+    prompt = (tmp_path / "last-prompt.txt").read_text()
+    for part in (
+        "Planted the tomatoes",
+        "Garden. Attic.",
+        "what `week` put out",
+        '"the attic"',
+        "JSON Schema",
+    ):
+        assert part in prompt
+
+
+@pytest.mark.parametrize("page", ["docs/mcp.md", "docs/migrating.md", "docs/search.md", "docs/webhooks.md"])
 def test_the_commands_of_guides_work_in_a_workspace(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
