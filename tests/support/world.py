@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from tests.support.clock import FakeClock
 
 from rota.app.triggers import put_job, remove_job, resume_job
+from rota.engine.conversations import StoredHistory, StoredSessions
 from rota.engine.core import Engine
 from rota.engine.meter import StoredMeter
 from rota.engine.notices import StepNotifier
@@ -32,7 +33,6 @@ from rota.model.ledger import JobRecord, Occurrence, TriggerRecord
 from rota.model.looks import FileSign, FileWatch
 from rota.model.message import Message
 from rota.model.run import Attempt, Reason, Run, RunState, StepRun
-from rota.ports.agents import Runner
 from rota.ports.batches import Answer, BatchCall, HostBatch
 from rota.ports.processes import Command, Exit, HostCall, OnOutput
 from rota.ports.steps import ChannelKind, Done, Services, SourceKind, StepContext, StepKind, StepResult
@@ -295,7 +295,7 @@ class World:
         self.began: list[Began] = []
         self.channels = {key: Channel(key) for key in ("chat", "mail")}
         self.sources: dict[str, SourceKind] = {}
-        self.runners: dict[str, Runner] = {}
+        self.runners: dict[str, Any] = {}  # ports.agents.Runner, also those whose key is each one's own
         self._lives = 0
         self.store = FaultyStore(self.real)
         self.engine = self.new_engine()
@@ -332,6 +332,7 @@ class World:
             self.clock, self.processes, self.hosts, self.secrets, steps, self.sources, channels, self.runners,
             StepNotifier(self.store, self.clock), StoredSourceStates(self.store, self.clock, self.secrets), self.hosts,
             StoredMeter(self.store, self.clock),
+            sessions=StoredSessions(self.store, self.clock, self.secrets), history=StoredHistory(self.store),
         )  # fmt: skip
         engine = Engine(
             self.store, self.clock, services, self.files, workspace=self.root, config=self.config,

@@ -20,7 +20,7 @@ from rota.engine.ownership import is_orphan
 from rota.model.instants import Micros
 from rota.model.ledger import BrokenFile, DaemonRecord, JobRecord, Occurrence, Outcome, TriggerRecord
 from rota.model.looks import LOOK_TRIGGERS
-from rota.model.message import APPROVAL, ApprovalState
+from rota.model.message import DECIDED, ApprovalState
 from rota.model.run import Reason, Run, RunState
 from rota.planning.budgets import AGENT_STEPS
 from rota.planning.due import plan
@@ -199,7 +199,7 @@ def _active(known: _Known, app: App) -> Iterator[Reason]:
 def _until(app: App, run: Run, zone: str) -> str:
     """How long the question of a run waits, and how it is answered."""
     asked = app.store.read(lambda tx: tx.approvals.of(run.id))
-    question = next((a for a in asked if a.kind == APPROVAL and a.state is ApprovalState.OPEN), None)
+    question = next((a for a in asked if a.kind in DECIDED and a.state is ApprovalState.OPEN), None)
     if question is None:
         return " Hint: rota inbox"
     limit = question.expires_at

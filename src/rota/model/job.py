@@ -37,9 +37,10 @@ class CatchUpMode(StrEnum):
 
 
 class OnInterrupt(StrEnum):
-    """What becomes of a step that was in flight when its owner died."""
+    """What becomes of a step that was in flight when its owner died. `resume`: an agent goes on with its conversation."""
 
     RETRY = "retry"
+    RESUME = "resume"
     FAIL = "fail"
     ASK = "ask"
 

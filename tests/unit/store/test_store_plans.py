@@ -11,10 +11,12 @@ import pytest
 from rota.ports.store import Store
 from rota.store import (
     approval_queries,
+    card_queries,
     event_queries,
     ledger_queries,
     outbox_queries,
     run_queries,
+    session_queries,
     spend_queries,
     statements,
     trigger_queries,
@@ -58,6 +60,12 @@ PLANS = [
     (approval_queries.OPEN, "approvals_open"),
     (approval_queries.EXPIRED, "approvals_expiring"),
     (approval_queries.NEXT_EXPIRY, "approvals_expiring"),
+    (card_queries.OPEN, "cards_open"),
+    (card_queries.COUNT_OPEN, "cards_open"),
+    (card_queries.POSITIONS, "cards_open"),
+    (card_queries.ARCHIVED, "cards_archived"),
+    (card_queries.COUNT_ARCHIVED, "cards_archived"),
+    (card_queries.WITH_KEY, "cards_by_key"),
     (spend_queries.USED_OF_JOB, "spend_by_job"),
     (spend_queries.USED_OF_ALL, "spend_by_time"),
     (spend_queries.USED_OF_RUN, "sqlite_autoindex_spend_1"),
@@ -65,6 +73,7 @@ PLANS = [
     (spend_queries.USUAL, "accounts_by_step"),
     (spend_queries.AT_WORK, "accounts_open"),
     (spend_queries.PRUNE, "spend_by_time"),
+    (session_queries.PRUNE, "sessions_kept"),
     (event_queries.AFTER, "INTEGER PRIMARY KEY"),
     (event_queries.AFTER_OF_JOB, "events_by_job"),
 ]

@@ -1,6 +1,6 @@
 """What agents took, and what is set aside for those at work.
 
-Revises: 0004.
+Revises: 0005.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 
 _INTEGER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
