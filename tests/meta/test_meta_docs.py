@@ -21,7 +21,7 @@ from rota.runners.registry import RUNNERS
 from rota.schedule.parse import NAMES
 from rota.sources.registry import SOURCES
 from rota.spec import later, notify, parse_config, parse_file, policies
-from rota.spec.config import AGENT_KEYS, CONFIG_KEYS, INDEX_KEYS, LIMIT_KEYS
+from rota.spec.config import AGENT_KEYS, BOARD_KEYS, CONFIG_KEYS, INDEX_KEYS, LIMIT_KEYS
 from rota.spec.evidence import KINDS
 from rota.spec.job import JOB_KEYS
 from rota.spec.lint import KNOWN_NAMES
@@ -100,7 +100,7 @@ def test_every_command_imports_has_help_and_a_heading(command: str) -> None:
     assert f"\n### `{command}`\n" in section("docs/cli.md", part)
 
 
-@pytest.mark.parametrize("group", ["inbox", "secret", "source"])
+@pytest.mark.parametrize("group", ["card", "inbox", "secret", "source"])
 def test_every_command_of_a_group_is_named(group: str) -> None:
     found = getattr(importlib.import_module(f"rota.cli.{COMMANDS[group][0]}"), f"{group}_command")
     assert isinstance(found, click.Group)
@@ -163,6 +163,7 @@ def test_every_way_to_verify_is_told_of(scheme: str) -> None:
         ("docs/configuration.md", "Limits", LIMIT_KEYS),
         ("docs/configuration.md", "Agent", AGENT_KEYS),
         ("docs/configuration.md", "Index", INDEX_KEYS),
+        ("docs/configuration.md", "Board", BOARD_KEYS),
         ("docs/schedules.md", "Names", [*NAMES, "@reboot", "manual"]),
         ("docs/configuration.md", "Web", WEB_KEYS),
         ("docs/webhooks.md", "Keys", WEBHOOK_KEYS),

@@ -51,6 +51,15 @@ def seen(tx: Tx) -> Seen:
         found["deliveries"] = _keyed(
             (one for hook in hooks for one in tx.deliveries.of_hook(hook, ALL)), "id"
         )
+    board = [*tx.cards.open(), *tx.cards.archived(ALL)]
+    if board:
+        found["cards"] = _keyed(board, "id")
+        found["card_comments"] = {
+            card.id: [asdict(said) for said in tx.cards.comments(card.number)] for card in board
+        }
+    takes = tx.takes.all()
+    if takes:
+        found["takes"] = _keyed(takes, "run_id", "step_id")
     plain: Seen = json.loads(json.dumps(found, sort_keys=True))
     return plain
 
