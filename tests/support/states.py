@@ -62,6 +62,15 @@ def seen(tx: Tx) -> Seen:
     talks = {key: asdict(talk) for key in keys if (talk := tx.sessions.get(key)) is not None}
     if talks:  # the same
         found["sessions"] = talks
+    board = [*tx.cards.open(), *tx.cards.archived(ALL)]
+    if board:
+        found["cards"] = _keyed(board, "id")
+        found["card_comments"] = {
+            card.id: [asdict(said) for said in tx.cards.comments(card.number)] for card in board
+        }
+    takes = tx.takes.all()
+    if takes:
+        found["takes"] = _keyed(takes, "run_id", "step_id")
     plain: Seen = json.loads(json.dumps(found, sort_keys=True))
     return plain
 
