@@ -362,7 +362,7 @@ def test_an_mcp_server_is_started_asked_and_ended(bench: Bench) -> None:
     assert result.outcome is Outcome.DONE
     assert "mcp hall: 2 tools" in bench.said
     assert "Hello Ada" in bench.said
-    assert "it is broken" in last_result(bench, "mcp__hall__fail")
+    assert "Error executing tool fail" in last_result(bench, "mcp__hall__fail")
 
 
 def test_a_dead_mcp_server_fails_the_run_unless_it_is_optional(bench: Bench) -> None:
