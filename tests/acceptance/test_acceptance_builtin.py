@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.agents import Bench, Purse, conversation
+from tests.support.builtin_agents import Bench, Purse, conversation
 from tests.support.model_server import BAD_KEY, ModelServer, script, serving
 from tests.support.tools_server import SERVER
 

@@ -121,7 +121,9 @@ def standing(conversation: Sequence[Entry]) -> tuple[Script | None, int]:
             continue
         in_response = False
         if entry.who == "user" and (new := read(entry.text)) is not None:
-            found, seen = new, 0
+            # Told once more, as to an agent that was cut off, it goes on where it stood.
+            seen = seen if found is not None and found.marker == new.marker else 0
+            found = new
     return found, seen
 
 

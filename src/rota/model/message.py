@@ -59,16 +59,23 @@ class OnDeny(StrEnum):
     CONTINUE = "continue"
 
 
-# The kind of a question that an `approve` step asks, and the choice that denies.
+# Kinds of questions: what an `approve` step asks; what an agent wants to do and may not; a prompt of the inbox runner.
 APPROVAL = "approval"
+PERMISSION = "permission"
+PROMPT = "prompt"
+# Those that are approved or denied, each told of by itself; and the two choices that every one of them knows.
+DECIDED = frozenset({APPROVAL, PERMISSION})
+APPROVE = "approve"
+# The code of the reason for which a run waits whose prompt is in the inbox.
+INBOX = "inbox"
 DENY = "deny"
 
 
 @dataclass(frozen=True)
 class Approval:
-    """A question that a run waits on. `kind`: prompt (the inbox runner), interrupted, approval.
+    """A question that a run waits on. `kind`: prompt (the inbox runner), interrupted, approval, permission.
 
-    `answer` is text; it becomes the step's output. Of an approval: `preview` is what the answer is about,
+    `answer` is text; of a prompt and an approval it becomes the step's output. Of the latter, and of a permission: `preview` is what the answer is about,
     as it was when it was asked; `fallback` is the answer when `expires_at` comes (None: the step fails then);
     `reason` is why it was answered so.
     """
@@ -94,3 +101,19 @@ class Approval:
     def settled(self) -> bool:
         """Whether its step can go on: it has its answer, or nobody gave one in time."""
         return self.state in {ApprovalState.ANSWERED, ApprovalState.EXPIRED}
+
+
+@dataclass(frozen=True)
+class Take:
+    """Somebody works on the answer to a question, until `until` unless they go on. `asked_at`: of the question."""
+
+    run_id: str
+    step_id: str
+    asked_at: Micros
+    by: str
+    taken_at: Micros
+    until: Micros
+
+    def holds(self, question: Approval, now: Micros) -> bool:
+        """Whether it is of that question as it is asked now, and not over."""
+        return self.asked_at == question.asked_at and now < self.until

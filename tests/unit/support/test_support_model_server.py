@@ -275,4 +275,5 @@ def test_where_a_conversation_stands() -> None:
     assert at(first, *split) == ("1", 1)
     assert at(first, model, Entry("model", calls=("call_t0_0_x",)), tool) == ("1", 1)
     assert at(first, model, second) == ("2", 0)
+    assert at(first, model, first) == ("1", 1)
     assert at(Entry("user", "hello")) == ("", 0)
