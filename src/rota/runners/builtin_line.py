@@ -76,6 +76,13 @@ async def _answer_all(
                 "code": raised.code,
                 "permanent": raised.permanent,
             }
+        except Exception as raised:  # noqa: BLE001 # who has asked hears of it, and the step fails in its words
+            error = {
+                "message": f"{type(raised).__name__}: {raised}",
+                "hint": None,
+                "code": "line",
+                "permanent": False,
+            }
         if number:
             writer.write(json.dumps([number, answer, error], default=str).encode() + b"\n")
             await writer.drain()

@@ -289,7 +289,7 @@ def test_a_conversation_is_on_disk_after_each_change(tmp_path: Path) -> None:
     assert not talk.goes_on("r:s")
     talk.begin("r:s", "Do it. \ud800", "Be brief.")
     talk.answered(response("a", "b"))
-    talk.note_begun(cast("ToolCallPart", talk.open_calls()[0]))
+    talk.note_begun(talk.open_calls()[0])
     again = Talk.load(path, "other")
     assert again.goes_on("r:s")
     assert not again.goes_on("r2:s")
