@@ -11,6 +11,7 @@ from rota.runners.claude import ClaudeRunner
 from rota.runners.codex import CodexRunner
 from rota.runners.command import CommandRunner
 from rota.runners.inbox import InboxRunner
+from rota.runners.pi import PiRunner
 
 ENTRY_POINTS = "rota.runners"
 
@@ -19,6 +20,7 @@ _RUNNERS: tuple[Runner, ...] = (
     BuiltinRunner(),
     ClaudeRunner(),
     CodexRunner(),
+    PiRunner(),
     InboxRunner(),
 )
 RUNNERS: Mapping[str, Runner] = {runner.key: runner for runner in _RUNNERS}
