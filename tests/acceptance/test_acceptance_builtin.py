@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.agents import Bench, Purse, conversation
+from tests.support.builtin_agents import Bench, Purse, conversation
 from tests.support.model_server import BAD_KEY, ModelServer, script, serving
 from tests.support.tools_server import SERVER
 
@@ -353,7 +353,11 @@ def test_an_mcp_server_is_started_asked_and_ended(bench: Bench) -> None:
     (bench.workspace / "server.py").write_text(SERVER)
     server = {"command": sys.executable, "args": ["server.py"], "env": {"GREETING": "Hello"}}
     result = ask(
-        bench, call("mcp__hall__greet", name="Ada"), call("mcp__hall__fail"), "ok", mcp={"hall": server}
+        bench,
+        {"calls": [{"name": "mcp__hall__greet", "args": {"name": "Ada"}}]},
+        call("mcp__hall__fail"),
+        "ok",
+        mcp={"hall": server},
     )
     assert result.outcome is Outcome.DONE
     assert "mcp hall: 2 tools" in bench.said

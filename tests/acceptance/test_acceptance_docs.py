@@ -126,7 +126,7 @@ def test_the_quick_start_makes_a_job_that_fires(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    "page", ["docs/agents.md", "docs/migrating.md", "docs/search.md", "docs/webhooks.md"]
+    "page", ["docs/agents.md", "docs/mcp.md", "docs/migrating.md", "docs/search.md", "docs/webhooks.md"]
 )
 def test_the_commands_of_guides_work_in_a_workspace(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

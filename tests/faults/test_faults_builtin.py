@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 import pytest
-from tests.support.agents import Bench, Purse, conversation
+from tests.support.builtin_agents import Bench, Purse, conversation
 from tests.support.model_server import ModelServer, script, serving
 
 from rota.model.agent import Outcome, Permissions

@@ -33,6 +33,7 @@ from tests.support.looking import (
     poll_what_is_away,
     watch_files,
 )
+from tests.support.proposals import wish_for_a_job
 from tests.support.rota import WITHIN, Rota, eventually
 
 from rota.app.control import running_daemon
@@ -78,6 +79,13 @@ def asked(rota: Rota) -> str:
 def pays(rota: Rota) -> None:
     """Run the job that has a step to pay for."""
     rota.quick("run", "pays")
+
+
+def hand_in_what_was_taken(rota: Rota) -> None:
+    """By one who took a prompt before they died."""
+    for item in rota.quick("inbox", "--json").json:
+        if item["taken_by"] is not None:
+            rota.quick("inbox", "done", item["run"], "--text", "well")
 
 
 def two_minutes_pass(rota: Rota) -> None:
@@ -154,6 +162,11 @@ def called(rota: Rota) -> str:
     return str(reply.json["delivery"])
 
 
+def proposed(rota: Rota) -> str:
+    """An agent proposes a job; the proposal's id."""
+    return wish_for_a_job(rota.root, f"wished-{time.time_ns()}")
+
+
 def a_file_came(rota: Rota) -> None:
     watch_files(rota)
     drop(rota)
@@ -196,16 +209,23 @@ WAYS = {
     "meter.closed": Way(then=pays),
     "resume.answer_taken": Way(then=lambda rota: rota("inbox", "answer", asked(rota), "well")),
     "recovery.messages_reopened": Way(before=two_minutes_pass),
+    "sessions.kept": Way(then=lambda rota: rota.quick("run", "talks")),
+    "sessions.dropped": Way(then=lambda rota: rota.quick("run", "talks")),
     "notices.queued": Way(then=lambda rota: rota.quick("run", "tells")),
     "outbox.not_sent": Way(then=lambda rota: rota.quick("run", "tells-nobody")),
     "outbox.returned": Way(then=is_stopped_while_telling),
     "retention.logs_gone": AN_HOUR,
     "retention.runs_gone": AN_HOUR,
     "retention.done": AN_HOUR,
+    "proposals.decided": Way(command=lambda rota: ("approve", proposed(rota))),
+    "proposals.carried_out": Way(command=lambda rota: ("approve", proposed(rota))),
     "intake.before_write": Way(then=calls),
     "intake.after_write": Way(then=calls),
     "hooks.replayed": Way(command=lambda rota: ("hook", "replay", called(rota))),
     "commands.queued": Way(command=lambda _rota: ("run", "slow")),
+    "board.card_made": Way(then=lambda rota: rota.quick("run", "puts")),
+    "inbox.taken": Way(command=lambda rota: ("inbox", "take", asked(rota))),
+    "inbox.done": Way(command=lambda rota: ("inbox", "done", asked(rota), "--text", "well")),
     "commands.answered": Way(command=lambda rota: ("inbox", "answer", asked(rota), "well")),
 }
 # Points that are met in the wake of others; and several deaths in a row, which no single one covers.
@@ -218,6 +238,7 @@ SEQUENCES = (
     ("dispatcher.taken_back", "resume.answer_taken", "commands.queued", "commands.answered"),
     ("plain.begun", "plain.given_back"),
     ("meter.opened", "meter.before_record:2", "meter.recorded", "meter.closed"),
+    ("sessions.kept", "sessions.dropped", "sessions.kept:3"),
     ("intake.before_write", "intake.after_write", "hooks.replayed"),
     ("scheduler.after_write", "scheduler.rewound", "scheduler.start_called"),
     ("executor.finished:12", "retention.logs_gone", "retention.runs_gone", "retention.done"),
@@ -272,6 +293,7 @@ def test_nothing_is_lost_or_doubled_by_kill_9_at(rota: Rota, points: tuple[str, 
     two_minutes_pass(rota)
     rota.up()
     eventually(lambda: not not_run_once(rota), "every file and every event has its one run")
+    hand_in_what_was_taken(rota)
     found = settle(rota, expected)
     assert not_run_once(rota) == []
     assert found.unrest() == {}

@@ -21,7 +21,7 @@ Turn = Callable[[AgentRequest, StepContext], AgentResult | Waiting | Awaitable[A
 class ScriptedRunner:
     """Gives what the test says; then `done`. Its conversations have ids, `talk-1` and so on, which it puts first."""
 
-    key: str = "scripted"  # type: ignore[misc] # of each its own
+    key: str = "scripted"
     ready: bool = True
     continues: bool = True
     params: ClassVar[type[BaseModel]] = NoKeys

@@ -33,7 +33,6 @@ from rota.model.ledger import JobRecord, Occurrence, TriggerRecord
 from rota.model.looks import FileSign, FileWatch
 from rota.model.message import Message
 from rota.model.run import Attempt, Reason, Run, RunState, StepRun
-from rota.ports.agents import Runner
 from rota.ports.batches import Answer, BatchCall, HostBatch
 from rota.ports.processes import Command, Exit, HostCall, OnOutput
 from rota.ports.steps import ChannelKind, Done, Services, SourceKind, StepContext, StepKind, StepResult
@@ -296,7 +295,7 @@ class World:
         self.began: list[Began] = []
         self.channels = {key: Channel(key) for key in ("chat", "mail")}
         self.sources: dict[str, SourceKind] = {}
-        self.runners: dict[str, Runner] = {}
+        self.runners: dict[str, Any] = {}  # ports.agents.Runner, also those whose key is each one's own
         self._lives = 0
         self.store = FaultyStore(self.real)
         self.engine = self.new_engine()

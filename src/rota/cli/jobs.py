@@ -14,6 +14,7 @@ import click
 from rota.cli.errors import report as say_error
 from rota.cli.opening import job_argument, json_option, workspace
 from rota.cli.output import iso, note, paint, print_json, print_table
+from rota.cli.proposals import hands_of
 
 
 @click.command("add")
@@ -250,7 +251,6 @@ def _look_json(view: Any, timezone: str) -> dict[str, Any]:
 def show_command(job: str, as_json: bool) -> None:
     """Show one job in full."""
     from rota.app.queries import definition, find_job, job_view, policies, schedules
-    from rota.app.times import local, until
     from rota.cli.spend import budget_lines
 
     with workspace() as app:
@@ -260,26 +260,22 @@ def show_command(job: str, as_json: bool) -> None:
         if as_json:
             fires = [iso(t, record.timezone) for _, _, times in words for t in times]
             print_json(
-                {**_as_json(view), "fires": sorted(f for f in fires if f), "definition": definition(record)}
+                {
+                    **_as_json(view),
+                    "fires": sorted(f for f in fires if f),
+                    **dict(hands_of(app, record)),
+                    "definition": definition(record),
+                }
             )
             return
-        click.echo(
-            f"{record.id}  {paint(record.status)}" + (f"  {record.name}" if record.name != record.id else "")
-        )
-        if record.description:
-            click.echo(record.description)
-        click.echo(f"file      {record.path or '(in the store)'}")
-        for text, said, times in words:
-            click.echo(f"schedule  {text}" + (f"  ({said})" if said and said != text else ""))
-            for moment in times:
-                click.echo(f"          {local(moment, record.timezone)}  {until(moment, now)}")
-        if not words:
-            click.echo(f"schedule  {record.schedule or 'manual'}")
+        _show_head(record, words, now)
         for number, step in enumerate(definition(record)["steps"], 1):
             named = "" if step["id"] == step["kind"] else f"{step['id']}: "
             click.echo(f"step {number}    {named}{step['kind']} {_brief(step)}")
         for key, meaning in (*policies(record), *budget_lines(app, record)):
             click.echo(f"{key:<9} {meaning}")
+        for word, hand in hands_of(app, record):
+            click.echo(f"{word.removesuffix('_by').replace('_', ' '):<9} by {hand}")
         if record.paused_at is not None:
             click.echo(f"paused    {record.paused_reason}")
         if view.last_run is not None and view.last_run.state.value == "waiting":
@@ -288,6 +284,23 @@ def show_command(job: str, as_json: bool) -> None:
             note(f"broken: {record.error} (the last good version is in force)")
         for warning in record.warnings:
             note(f"warning: {warning}")
+
+
+def _show_head(record: Any, words: Any, now: int) -> None:
+    from rota.app.times import local, until
+
+    click.echo(
+        f"{record.id}  {paint(record.status)}" + (f"  {record.name}" if record.name != record.id else "")
+    )
+    if record.description:
+        click.echo(record.description)
+    click.echo(f"file      {record.path or '(in the store)'}")
+    for text, said, times in words:
+        click.echo(f"schedule  {text}" + (f"  ({said})" if said and said != text else ""))
+        for moment in times:
+            click.echo(f"          {local(moment, record.timezone)}  {until(moment, now)}")
+    if not words:
+        click.echo(f"schedule  {record.schedule or 'manual'}")
 
 
 def _brief(step: dict[str, Any]) -> str:

@@ -44,14 +44,14 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Opened:
-    """What became of the wish to begin: what is left, or the words of a refusal."""
+class Remains:
+    """What is left of all budgets together. `over`: the words of the one that lets nothing more be asked for."""
 
     left: Caps
-    refusal: str | None = None
+    over: str | None = None
 
 
-def open_account(tx: Tx, account: OpenAccount, terms: Terms, now: Micros) -> Opened:
+def open_account(tx: Tx, account: OpenAccount, terms: Terms, now: Micros) -> Remains:
     """Judge, and set aside: in one transaction with what others do."""
     usually = usual(tx.spend.usual(account.job_id, account.step_id, TRIES)) or FIRST_TIME
     others = [
@@ -63,20 +63,21 @@ def open_account(tx: Tx, account: OpenAccount, terms: Terms, now: Micros) -> Ope
     over = reached(standings) or exceeded(standings, usually)
     tx.spend.open(replace(account, reserved=Used() if over else usually))
     if over is None:
-        return Opened(left(standings))
+        return Remains(left(standings))
     note(tx, account, over)
     tx.spend.close(account.run_id, account.step_id, account.attempt, now, Used())
-    return Opened(left(standings), in_words(over))
+    return Remains(left(standings), in_words(over))
 
 
-def record(tx: Tx, spend: Spend, account: OpenAccount, terms: Terms, now: Micros) -> str | None:
-    """Write a response; the words of the first budget that is used up now, whoever used it."""
+def record(tx: Tx, spend: Spend, account: OpenAccount, terms: Terms, now: Micros) -> Remains:
+    """Write a response; what is left, and whether a budget is used up now, whoever used it."""
     tx.spend.add(spend)
-    over = reached(standings_of(tx, account, terms.bounds(now), _timed(tx, terms, now), now))
+    standings = standings_of(tx, account, terms.bounds(now), _timed(tx, terms, now), now)
+    over = reached(standings)
     if over is None:
-        return None
+        return Remains(left(standings))
     note(tx, account, over)
-    return in_words(over)
+    return Remains(left(standings), in_words(over))
 
 
 def close_account(tx: Tx, account: OpenAccount, terms: Terms, now: Micros) -> None:

@@ -120,16 +120,10 @@ def conclude(
     tx.events.append(Event(f"run_{ending.state.value}", now, job.id, run.id, {"reason": ending.reason.code}))
     if ending.state is RunState.WAITING:
         return
-    calls = followers(
-        tx,
-        run,
-        ending.state,
-        outputs=outputs_of(steps),
-        definitions=definitions,
-        now=now,
-        workspace=values["workspace"],
-    )
-    for call in calls:
+    outputs, place = outputs_of(steps), values["workspace"]
+    for call in followers(
+        tx, run, ending.state, outputs=outputs, definitions=definitions, now=now, workspace=place
+    ):
         queue(tx, call, now)
     pause_after_failures(tx, situation)
     tell(tx, situation, over)

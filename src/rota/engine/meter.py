@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from rota.engine.accounts import Terms, close_account, open_account, record
+from rota.engine.patience import write_patiently
 from rota.model.agent import NO_TOKENS, Caps, Response, Usage
 from rota.model.budget import BUDGET
 from rota.model.errors import RotaError, StepError
@@ -63,9 +64,9 @@ class StoredMeter:
             partial(open_account, account=account, terms=terms, now=account.opened_at)
         )
         crash_point("meter.opened")
-        if opened.refusal is not None:
+        if opened.over is not None:
             raise StepError(
-                opened.refusal, code=BUDGET, permanent=True, hint="see `rota spend`, or raise the budget"
+                opened.over, code=BUDGET, permanent=True, hint="see `rota spend`, or raise the budget"
             )
         return StoredAccount(self._store, self._clock, ctx, account, terms=terms, remaining=opened.left)
 
@@ -106,7 +107,7 @@ class StoredAccount:
 
     @property
     def caps(self) -> Caps:
-        """What was left of all budgets together when this was opened."""
+        """What is left of all budgets together, as of the last response."""
         return self._caps
 
     async def paid(self, response: Response) -> str | None:
@@ -141,11 +142,14 @@ class StoredAccount:
             client_usd=response.client_usd,
             turns=response.turns,
         )
-        over = await self._store.write(
-            partial(record, spend=spend, account=account, terms=self._terms, now=spend.at)
+        remains = await write_patiently(
+            self._store,
+            self._clock,
+            partial(record, spend=spend, account=account, terms=self._terms, now=spend.at),
         )
+        self._caps = remains.left
         crash_point("meter.recorded")
-        return over or trouble
+        return remains.over or trouble
 
     async def _price(self, response: Response) -> tuple[float | None, str | None]:
         """The dollars of a response; why nothing more may be asked for where there is no telling."""
@@ -164,14 +168,19 @@ class StoredAccount:
     async def _close(self) -> None:
         if self._recording:
             await asyncio.wait(self._recording)
-        await self._store.write(
-            partial(close_account, account=self._account, terms=self._terms, now=self._clock.now())
+        await write_patiently(
+            self._store,
+            self._clock,
+            partial(close_account, account=self._account, terms=self._terms, now=self._clock.now()),
         )
         crash_point("meter.closed")
 
 
 async def price_of(ctx: StepContext, model: str, usage: Usage) -> float | None:
-    """Dollars of so many tokens; None where the model has no price. Raises RotaError."""
+    """Dollars of so many tokens; None where the model has no price. Raises RotaError.
+
+    An agent that works in a host waits for this, so it must not wait for such hosts.
+    """
     call = HostCall(
         PRICE,
         {
@@ -179,6 +188,7 @@ async def price_of(ctx: StepContext, model: str, usage: Usage) -> float | None:
             "model": model,
             "usage": asdict(usage),
         },
+        aside=True,
     )
     try:
         found: dict[str, Any] = await ctx.services.hosts.call(call, _unheard)

@@ -12,7 +12,7 @@ from rota.model.config import WorkspaceConfig
 from rota.model.errors import RotaError
 from rota.model.instants import Micros
 from rota.model.job import Job, Notify, OnError
-from rota.model.message import DECIDED, Message
+from rota.model.message import DECIDED, INBOX, Message
 from rota.model.run import FINAL, Reason, Run, RunState
 from rota.ports.clock import Clock
 from rota.ports.crash import crash_point
@@ -46,7 +46,7 @@ class Situation:
 
 def notices(situation: Situation) -> list[Message]:
     """Messages for the state that a run has come to; their keys make each unique by run and channel."""
-    job, state, reason = situation.job, situation.state, situation.reason
+    job, run, state, reason = situation.job, situation.run, situation.state, situation.reason
     seen = {**situation.values, "state": state.value, "reason": reason.text}
     situation = replace(situation, values=seen)
     if state is RunState.WAITING and situation.question is None:
@@ -60,7 +60,10 @@ def notices(situation: Situation) -> list[Message]:
     messages = [message for _, message in found if message is not None]
     told = {_place(notify) for notify, message in found if message is not None}
     if state is RunState.WAITING and reason.code not in DECIDED:  # those have told of themselves
-        text = f"Waiting for an answer: {reason.text}. See `rota inbox`."
+        how = "See `rota inbox`."
+        if reason.code == INBOX:
+            how = f"`rota inbox take {run.id}` prints the prompt, `rota inbox done {run.id} --output FILE` answers it."
+        text = f"Waiting for an answer: {reason.text}. {how}"
         messages += _own_words(situation, about, job.on_error, text, told)
     if state is RunState.SUCCEEDED:
         messages += _outputs(situation)

@@ -74,6 +74,7 @@ class Retention:
         await self._pruner.rows(lambda tx: tx.deliveries.prune(ledger_from, BATCH))
         # Those of runs go with their runs.
         await self._pruner.rows(lambda tx: tx.sessions.prune(ledger_from, BATCH))
+        await self._pruner.rows(lambda tx: tx.proposals.prune(ledger_from, BATCH))
         await self._definitions()
         await self._caps.keep_logs()
         await self._caps.keep_state()

@@ -51,7 +51,9 @@ class PriceList:
 
 def parse_prices(text: str, path: str) -> PriceList:
     """Read the file. Nothing is raised; where there are errors there are no prices."""
-    document = Document(data={}) if not text.strip() else read(text, path)
+    lines = (line.strip() for line in text.splitlines())
+    nothing = all(not line or line.startswith("#") for line in lines)
+    document = Document(data={}) if nothing else read(text, path)
     report = document.report(path)
     place = Place(report)
     found: list[tuple[str, Price]] = []

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from rota.model.budget import OnOver
 from rota.model.failures import HIGHEST_NUMBER, WORDS
 from rota.model.job import CatchUpMode, OnInterrupt
+from rota.model.proposal import Rule
 from rota.spec import budgets, looks, notify, policies, triggers
 from rota.spec.catalog import Catalog
 from rota.spec.schema_kinds import TEMPLATE_DEF, Schema, closed, properties
@@ -294,6 +295,21 @@ def _caps() -> Schema:
         "tokens": about(whole, "Tokens, of all kinds."),
         "turns": about(whole, "Responses of a model."),
         "minutes": about(amount, "Minutes at work, by the clock on the wall."),
+    }
+
+
+def agents() -> dict[str, Schema]:
+    """`agents:` of rota.yaml."""
+    rule: Schema = {"enum": list(Rule)}
+    return {
+        "create": about(rule, "Whether agents may make jobs; propose unless said."),
+        "change": about(rule, "Whether they may change jobs; propose unless said."),
+        "remove": about(rule, "Whether they may remove jobs; propose unless said."),
+        "pause": about(rule, "Whether they may pause and resume jobs of people; propose unless said."),
+        "run": about(rule, "Whether they may start jobs; allow unless said."),
+        "max_jobs": count(0, "How many jobs made by agents there may be."),
+        "max_per_day": count(0, "How much agents may do, or propose, in 24 hours."),
+        "budget": about(budget(), "The caps that a job made by an agent has at least."),
     }
 
 

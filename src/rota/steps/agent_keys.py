@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from rota.spec.agent_keys import (
     BudgetKeys,
@@ -71,9 +71,12 @@ class AgentKeys(BaseModel):
     def _known(cls, said: str | SessionKeys) -> str | SessionKeys:
         return checked_session(said)
 
-    @model_validator(mode="after")
-    def _as_written(self) -> Self:
-        servers = self.mcp if isinstance(self.mcp, dict) else {}
+    @field_validator("mcp")
+    @classmethod
+    def _as_written(
+        cls, said: str | list[str] | dict[str, ServerKeys]
+    ) -> str | list[str] | dict[str, ServerKeys]:
+        servers = said if isinstance(said, dict) else {}
         if any(has_template(server.model_dump()) for server in servers.values()):
-            raise ValueError("`mcp` takes no templates; `${NAME}` for a secret")
-        return self
+            raise ValueError("`mcp` takes no templates; write `${NAME}` for a secret")
+        return said

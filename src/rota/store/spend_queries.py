@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import func, select, text
 
 from rota.store.core import here, insert_new, param, statement, upsert
-from rota.store.schema import accounts, spend
+from rota.store.schema_agents import accounts, spend
 
 _s, _a = spend.c, accounts.c
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import threading
@@ -22,7 +23,7 @@ from rota.runners.builtin import BuiltinRunner
 from rota.runners.builtin_answers import fault_of
 from rota.runners.builtin_keys import BuiltinKeys, choose
 from rota.runners.builtin_line import Line, open_line
-from rota.runners.builtin_talk import NOT_BEGUN, UNKNOWN, Talk
+from rota.runners.builtin_talk import NOT_BEGUN, UNKNOWN, Talk, prune
 from rota.runners.builtin_tools import DeniedError, Did, Place, Tool
 from rota.runners.builtin_tools_files import file_tools
 from rota.runners.builtin_tools_web import web_tools
@@ -309,6 +310,22 @@ def test_another_prompt_closes_what_was_left_open(tmp_path: Path) -> None:
     told = [getattr(part, "content", None) for part in again.last.parts]
     assert told == [UNKNOWN, NOT_BEGUN, "Another thing."]
     assert (again.denied, again.calls, again.over) == ([], 0, False)
+
+
+def test_a_prompt_of_another_step_that_got_no_answer_is_not_asked_again(tmp_path: Path) -> None:
+    talk = Talk.load(tmp_path / "talk.json", "r:s")
+    talk.begin("r:s", "Pay the bill.", "")
+    talk.begin("r2:s", "Say hello.", "")
+    assert [getattr(part, "content", None) for part in talk.last.parts] == ["Say hello."]
+    assert len(talk.messages) == 1
+
+
+def test_conversations_that_nobody_goes_on_with_go_after_a_while(tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        Talk.load(tmp_path / f"{name}.json", "r:s").save()
+    os.utime(tmp_path / "old.json", (1, 1))
+    prune(tmp_path, 86_400.0)
+    assert [path.name for path in tmp_path.iterdir()] == ["new.json"]
 
 
 @pytest.mark.parametrize("text", ["", "[1]", '{"messages": 3}', '{"messages": [], "unknown": 1}'])

@@ -76,7 +76,7 @@ def upgrade() -> None:
     )
     condition = sa.text("closed_at IS NULL")
     op.create_index(
-        "accounts_open", "accounts", ["workspace_id", "run_id"],
+        "accounts_open", "accounts", ["workspace_id", "run_id", "step_id", "attempt"],
         sqlite_where=condition, postgresql_where=condition,
     )  # fmt: skip
     op.create_index("accounts_by_step", "accounts", ["workspace_id", "job_id", "step_id", "opened_at"])
