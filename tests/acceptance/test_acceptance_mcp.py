@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import httpx2
 import pytest
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
@@ -70,7 +71,7 @@ async def connected(rota: Rota, transport: str, mode: str = "auto", key: str = "
         return
     headers = {"authorization": f"Bearer {key}"}
     async with (
-        httpx.AsyncClient(headers=headers, timeout=WITHIN) as http,
+        httpx2.AsyncClient(headers=headers, timeout=WITHIN) as http,
         Client(streamable_http_client(mcp_url(rota), http_client=http), mode=mode) as client,
     ):
         yield client

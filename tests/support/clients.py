@@ -19,14 +19,13 @@ from tests.support.model_server import ModelServer
 Json = dict[str, Any]
 CLAUDE, GPT = "claude-haiku-4-5", "gpt-5"
 SECRET = "STUB_KEY"
-# Seconds that a client waits for a silent API. What has to be quicker than that waits for nothing.
-PATIENCE = 3.0
 
 
 @dataclass(frozen=True)
 class Client:
     """A runner and the wire that it speaks.
 
+    `settings`: `agent:` of rota.yaml; the seconds are those that it waits for a silent API.
     `write`, `run`: calls of its tools. `free`: what it may do is not rota's to say. `counts`: its tokens are known.
     """
 
@@ -34,7 +33,7 @@ class Client:
     runner: str
     model: str
     path: str
-    settings: Callable[[ModelServer], Mapping[str, Any]]
+    settings: Callable[[ModelServer, float], Mapping[str, Any]]
     write: Callable[[Path, str, str], Json]
     run: Callable[[str], Json]
     program: str | None = None
@@ -56,23 +55,23 @@ def find(program: str) -> str | None:
     )
 
 
-def _command(server: ModelServer) -> Mapping[str, Any]:
+def _command(server: ModelServer, patience: float) -> Mapping[str, Any]:
     return {"command": [sys.executable, script_agent.__file__, server.openai_url, "{session}"]}
 
 
-def _builtin(provider: str) -> Callable[[ModelServer], Mapping[str, Any]]:
-    def settings(server: ModelServer) -> Mapping[str, Any]:
+def _builtin(provider: str) -> Callable[[ModelServer, float], Mapping[str, Any]]:
+    def settings(server: ModelServer, patience: float) -> Mapping[str, Any]:
         url = server.url if provider == "anthropic" else server.openai_url
         about = {"provider": provider, "base_url": url, "key": f"${{{SECRET}}}"}
-        return {"builtin": {**about, "timeout": PATIENCE, "retries": 0}}
+        return {"builtin": {**about, "timeout": patience, "retries": 0}}
 
     return settings
 
 
-def _program(program: str, *, v1: bool) -> Callable[[ModelServer], Mapping[str, Any]]:
-    def settings(server: ModelServer) -> Mapping[str, Any]:
+def _program(program: str, *, v1: bool) -> Callable[[ModelServer, float], Mapping[str, Any]]:
+    def settings(server: ModelServer, patience: float) -> Mapping[str, Any]:
         url = server.openai_url if v1 else server.url
-        about = {"path": find(program), "key": f"${{{SECRET}}}", "base_url": url, "patience": PATIENCE}
+        about = {"path": find(program), "key": f"${{{SECRET}}}", "base_url": url, "patience": patience}
         return {program: about}
 
     return settings

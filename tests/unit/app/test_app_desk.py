@@ -19,7 +19,12 @@ from rota.model.run import Reason, Run
 from rota.ports.store import Tx
 
 CLAUDE = Actor("claude")
-HELLO = {"id": "hello", "schedule": "0 8 * * *", "run": "echo hello", "why": "somebody asked for it"}
+HELLO: dict[str, Any] = {
+    "id": "hello",
+    "schedule": "0 8 * * *",
+    "run": "echo hello",
+    "why": "somebody asked for it",
+}
 ALLOW = "agents: {create: allow, change: allow, remove: allow, pause: allow}\n"
 
 
@@ -268,8 +273,7 @@ def test_depth_is_counted_over_agents_runs(agent: Agent) -> None:
     depths = []
     for name in ["odd", "even", "odd", "even", "odd"]:
         agent("job_run", actor, job=name)
-        latest = agent.opened.app.store.read(lambda tx: tx.proposals.recent(1))[0]
-        run = agent.opened.app.store.read(lambda tx, key=latest.id: _started(tx, key))
+        run = agent.opened.app.store.read(_started_last)
         depths.append(run.inputs["depth"])
         actor = Actor("claude", run=run.id)
     assert depths == [1, 2, 3, 4, 5]
@@ -291,5 +295,7 @@ def test_an_agent_in_a_run_has_the_tools_that_its_step_may_use(agent: Agent) -> 
     assert "hello" not in agent("job_list", inside)
 
 
-def _started(tx: Tx, key: str) -> Run:
-    return next(run for run in tx.runs.recent(limit=20) if run.occurrence_key == key)
+def _started_last(tx: Tx) -> Run:
+    """The run that the latest deed of an agent started."""
+    (latest,) = tx.proposals.recent(1)
+    return next(run for run in tx.runs.recent(limit=20) if run.occurrence_key == latest.id)
