@@ -170,6 +170,23 @@ def test_what_an_agent_does_in_a_run_is_known_to_be_of_that_run(rota: Rota) -> N
     assert (waiting["job"], waiting["agent"]["run"], waiting["agent"]["job"]) == ("made", run["id"], "asks")
 
 
+def test_commands_that_an_agent_types_in_a_run_go_the_same_way(rota: Rota) -> None:
+    lines = ['add made --schedule daily --run "echo made"', "pause asks", "run asks", "approve asks", "list"]
+    program = "".join(f"{sys.executable} -m rota {line} 2>&1\n" for line in lines)
+    rota.write("agent.sh", f"{program}exit 0\n")
+    rota.write(".rota/rota.yaml", "timezone: UTC\nagent: {command: sh agent.sh}\n")
+    rota.job("asks", "steps: [{agent: Do what you like.}]\n")
+    rota("run", "asks", "--wait")
+    said = rota.quick("logs", "asks").out
+    assert "Proposed as P-1: create the job `made`" in said
+    assert "Proposed as P-2: pause the job `asks`" in said
+    assert "cannot start its own job" in said
+    assert "an agent cannot decide" in said
+    waiting = rota.quick("inbox", "--json").json
+    assert [one["agent"]["job"] for one in waiting] == ["asks", "asks"]
+    assert rota.ids() == ["asks"]
+
+
 def post(rota: Rota, **headers: str) -> httpx.Response:
     """A request of the simplest kind."""
     body = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
