@@ -222,6 +222,16 @@ def test_secrets_are_masked_in_answers_and_in_errors(agent: Agent) -> None:
     assert "hunter2" not in str(agent.refused("job_show", job="hunter2hunter2"))
 
 
+def test_secrets_that_an_agent_says_are_not_kept(agent: Agent) -> None:
+    agent.opened.app.secrets.set("TOKEN", "hunter2hunter2")
+    refusal = agent.refused("job_create", **HELLO | {"run": "curl -H hunter2hunter2 example.org"})
+    assert "${NAME}" in str(refusal.hint)
+    agent("ask", question="Is hunter2hunter2 right?", why="hunter2hunter2")
+    assert "Is *** right?" in agent("proposal_show", proposal="P-1")
+    kept = b"".join(path.read_bytes() for path in (agent.opened.root / ".rota").glob("state.db*"))
+    assert b"hunter2hunter2" not in kept
+
+
 def test_answers_have_an_end(agent: Agent) -> None:
     agent.opened.job("long", "run: echo " + "x" * (2 * LONGEST) + "\n")
     said = agent("job_show", job="long")
