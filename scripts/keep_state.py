@@ -28,12 +28,13 @@ from rota.app.sync import sync
 from rota.app.wiring import build_engine
 from rota.engine.core import Engine
 from rota.engine.process_tree import become_subreaper
-from rota.model.agent import Actor
+from rota.model.agent import Actor, Usage
 from rota.model.delivery import Delivery
 from rota.model.instants import DAY, HOUR, MINUTE, Micros
 from rota.model.ledger import DaemonRecord
 from rota.model.proposal import POLICY, AgentToken, Deed, Proposal, ProposalState
 from rota.model.run import StepRun, StepState
+from rota.model.spend import OpenAccount, Spend, Used
 from rota.ports.store import Tx
 from rota.store.migrate import HEAD
 
@@ -80,6 +81,7 @@ async def _days(opened: Opened, engine: Engine) -> None:
     clock.advance(HOUR / 1_000_000)
     planned = run_job(app, "plan")
     app.store.write_now(partial(_came, run_id=planned.id, at=clock.now()))
+    app.store.write_now(partial(_paid, run_id=planned.id, at=clock.now()))
     await _pass(engine)
     answer(app, "plan", "1. Rest", by="sam")
     await _pass(engine)
@@ -126,6 +128,32 @@ def _agents_came(tx: Tx, at: Micros) -> None:
     done = replace(wish, deed=Deed.RUN, job_id="plan", state=ProposalState.APPLIED, path=None, after=None)
     tx.proposals.add(replace(done, decided_at=at, decided_by=POLICY, result="run r-2"))
     tx.tokens.add(AgentToken("laptop", "c0ffee" * 10, "claude", ("look", "job_*"), at, at + DAY, at))
+
+
+def _paid(tx: Tx, run_id: str, at: Micros) -> None:
+    account = OpenAccount(
+        run_id, "plan", 1, "plan", 1, "builtin", "gpt-5", at, Used(usd=0.01, tokens=2000, turns=1)
+    )
+    tx.spend.open(account)
+    response = Spend(
+        run_id,
+        "plan",
+        "resp_1",
+        "plan",
+        1,
+        at,
+        "builtin",
+        "gpt-5",
+        Usage(800, 120, 300, 40),
+        0.0025,
+        0.003,
+        turns=1,
+    )
+    tx.spend.add(response)
+    tx.spend.add(replace(response, key="resp_2", model="homemade", usd=None, client_usd=None))
+    tx.spend.note_over(
+        run_id, "plan", 1, f"job:plan:run:{run_id}:turns the job's budget of a run, 2 turns, is used up"
+    )
 
 
 def _live(tx: Tx, life: DaemonRecord) -> None:

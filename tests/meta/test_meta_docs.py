@@ -21,13 +21,14 @@ from rota.model.failures import WORDS
 from rota.runners.registry import RUNNERS
 from rota.schedule.parse import NAMES
 from rota.sources.registry import SOURCES
-from rota.spec import later, notify, parse_config, parse_file, policies
+from rota.spec import budgets, later, notify, parse_config, parse_file, policies
 from rota.spec.agents_policy import AGENTS_KEYS
 from rota.spec.config import AGENT_KEYS, CONFIG_KEYS, INDEX_KEYS, LIMIT_KEYS
 from rota.spec.evidence import KINDS
 from rota.spec.job import JOB_KEYS
 from rota.spec.lint import KNOWN_NAMES
 from rota.spec.models import keys_of
+from rota.spec.prices import PRICE_KEYS, parse_prices
 from rota.spec.steps import COMMON_KEYS
 from rota.spec.triggers import READERS
 from rota.spec.web import WEB_KEYS
@@ -171,6 +172,9 @@ def test_every_way_to_verify_is_told_of(scheme: str) -> None:
         ("docs/configuration.md", "Agent", AGENT_KEYS),
         ("docs/configuration.md", "Agents", AGENTS_KEYS),
         ("docs/configuration.md", "Index", INDEX_KEYS),
+        ("docs/budgets.md", "Caps", budgets.CAPS),
+        ("docs/budgets.md", "Keys", budgets.BUDGET_KEYS),
+        ("docs/budgets.md", "Prices", PRICE_KEYS),
         ("docs/schedules.md", "Names", [*NAMES, "@reboot", "manual"]),
         ("docs/configuration.md", "Web", WEB_KEYS),
         ("docs/webhooks.md", "Keys", WEBHOOK_KEYS),
@@ -212,6 +216,9 @@ def test_every_example_is_right(example: Example) -> None:
     if example.text.startswith("# .rota/rota.yaml"):
         config = parse_config(example.text, ".rota/rota.yaml", catalog)
         assert ([str(error) for error in config.errors], list(config.warnings)) == ([], [])
+        return
+    if example.text.startswith("# .rota/prices.yaml"):
+        assert parse_prices(example.text, ".rota/prices.yaml").errors == ()
         return
     suffix = {"yaml": ".yaml", "markdown": ".md", "json": ".json"}[example.language]
     # Examples that show a part of a job are read as the whole job that they would be with something to do.

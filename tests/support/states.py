@@ -51,6 +51,12 @@ def seen(tx: Tx) -> Seen:
         found["deliveries"] = _keyed(
             (one for hook in hooks for one in tx.deliveries.of_hook(hook, ALL)), "id"
         )
+    spent = tx.spend.sums("job", 0)
+    if spent:  # the same
+        found["spend"] = _keyed(spent, "name")
+        found["accounts"] = {
+            run.id: [asdict(account) for account, _ in tx.spend.left_open(run.id)] for run in runs
+        }
     plain: Seen = json.loads(json.dumps(found, sort_keys=True))
     return plain
 

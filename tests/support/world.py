@@ -17,7 +17,9 @@ from pydantic import BaseModel, ConfigDict
 from tests.support.clock import FakeClock
 
 from rota.app.triggers import put_job, remove_job, resume_job
+from rota.engine.conversations import StoredHistory, StoredSessions
 from rota.engine.core import Engine
+from rota.engine.meter import StoredMeter
 from rota.engine.notices import StepNotifier
 from rota.engine.pausing import pause
 from rota.engine.queueing import Call, default_params, queue
@@ -36,6 +38,7 @@ from rota.ports.processes import Command, Exit, HostCall, OnOutput
 from rota.ports.steps import ChannelKind, Done, Services, SourceKind, StepContext, StepKind, StepResult
 from rota.ports.store import Store, Tx
 from rota.spec import Catalog, digest, parse_file, to_json
+from rota.steps.agent import AgentStep
 from rota.steps.approve import ApproveStep
 from rota.steps.notify import NotifyStep
 from rota.steps.pull import PullStep
@@ -292,6 +295,7 @@ class World:
         self.began: list[Began] = []
         self.channels = {key: Channel(key) for key in ("chat", "mail")}
         self.sources: dict[str, SourceKind] = {}
+        self.runners: dict[str, Any] = {}  # ports.agents.Runner, also those whose key is each one's own
         self._lives = 0
         self.store = FaultyStore(self.real)
         self.engine = self.new_engine()
@@ -308,9 +312,11 @@ class World:
                 "notify": NotifyStep.params,
                 "pull": PullStep.params,
                 "approve": ApproveStep.params,
+                "agent": AgentStep.params,
             },
             dict.fromkeys(self.channels, ChatKeys),
             {key: kind.params for key, kind in self.sources.items()},
+            {key: runner.params for key, runner in self.runners.items()},
         )
 
     def new_engine(self, *, only: str | None = None) -> Engine:
@@ -319,12 +325,14 @@ class World:
         self.store = FaultyStore(self.real)
         steps: dict[str, StepKind] = {
             "act": Act(self), "quick": Quick(), "notify": NotifyStep(), "pull": PullStep(),
-            "approve": ApproveStep(),
+            "approve": ApproveStep(), "agent": AgentStep(),
         }  # fmt: skip
         channels = cast("dict[str, ChannelKind]", dict(self.channels))  # one class, several keys
         services = Services(
-            self.clock, self.processes, self.hosts, self.secrets, steps, self.sources, channels, {},
+            self.clock, self.processes, self.hosts, self.secrets, steps, self.sources, channels, self.runners,
             StepNotifier(self.store, self.clock), StoredSourceStates(self.store, self.clock, self.secrets), self.hosts,
+            StoredMeter(self.store, self.clock),
+            sessions=StoredSessions(self.store, self.clock, self.secrets), history=StoredHistory(self.store),
         )  # fmt: skip
         engine = Engine(
             self.store, self.clock, services, self.files, workspace=self.root, config=self.config,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 
+from rota.app.answer_checks import check_answer
 from rota.app.control import nudge
 from rota.app.queries import find_run
 from rota.app.times import local
 from rota.app.wiring import App
 from rota.engine import questions
 from rota.model.errors import ConflictError, RotaError
-from rota.model.message import APPROVAL, DENY, Approval, ApprovalState
+from rota.model.message import DECIDED, DENY, Approval, ApprovalState
 from rota.ports.crash import crash_point
 from rota.ports.store import Tx
 
@@ -19,12 +21,16 @@ then = questions.then
 
 
 def answer(app: App, text: str, reply: str, *, step: str | None = None, by: str = "cli") -> Approval:
-    """Answer the question that a run waits on; the run goes on. Raises NotFoundError, ConflictError, RotaError."""
-    question = _open_question(app, text, step)
+    """Answer the question that a run waits on; the run goes on. Raises NotFoundError, ConflictError, RotaError.
+
+    An answer that does not meet the schema of its step is refused (code `bad_answer`).
+    """
+    question = open_question(app, text, step)
     if question.choices and reply not in question.choices:
         raise RotaError(
             f"{reply!r} is not one of the choices", hint="answer with " + ", ".join(question.choices)
         )
+    check_answer(app, question, reply)
     return give(app, question, reply, by=by)
 
 
@@ -42,7 +48,7 @@ def approve(
     `text`: a run, or a job of which one run waits. Raises NotFoundError; ConflictError where it has its answer,
     or several runs wait; RotaError for a choice that it does not offer.
     """
-    question = _open_question(app, text, step, only=APPROVAL)
+    question = open_question(app, text, step, only=DECIDED)
     reply = choice if choice is not None else questions.usual_choice(question.choices)
     if reply is None:
         raise RotaError(
@@ -64,7 +70,7 @@ def give(app: App, question: Approval, reply: str, *, by: str, reason: str | Non
         questions.answer, question=question, reply=reply, by=by, now=app.clock.now(), reason=words
     )
     if not app.store.write_now(write):
-        known = _known(app, question)
+        known = latest(app, question)
         raise ConflictError(
             f"run {question.run_id}: {outcome(app, known)}", hint=f"see `rota why {question.job_id}`"
         )
@@ -86,12 +92,12 @@ def outcome(app: App, question: Approval) -> str:
     return "it does not wait for this answer any more"
 
 
-def _open_question(app: App, text: str, step: str | None, *, only: str | None = None) -> Approval:
-    """The one open question that is meant."""
+def open_question(app: App, text: str, step: str | None, *, only: Collection[str] = ()) -> Approval:
+    """The one open question that is meant. Raises NotFoundError; ConflictError where none, or another kind, is open."""
     run_id = _waiting_run(app, text, only)
     every = app.store.read(lambda tx: tx.approvals.of(run_id))
     asked = [a for a in every if a.state is ApprovalState.OPEN and step in {None, a.step_id}]
-    fitting = [a for a in asked if only in {None, a.kind}]
+    fitting = [a for a in asked if not only or a.kind in only]
     if len(fitting) > 1:
         steps = ", ".join(a.step_id for a in fitting)
         raise RotaError(f"run {run_id} has several open questions", hint=f"name one with --step: {steps}")
@@ -102,14 +108,14 @@ def _open_question(app: App, text: str, step: str | None, *, only: str | None = 
             f"run {run_id} waits for an answer of another kind ({asked[0].kind})",
             hint=f"rota inbox show {run_id}, then rota inbox answer {run_id}",
         )
-    over = [a for a in every if step in {None, a.step_id} and only in {None, a.kind}]
+    over = [a for a in every if step in {None, a.step_id} and (not only or a.kind in only)]
     if over:
         raise ConflictError(f"run {run_id}: {outcome(app, over[-1])}", hint="see `rota inbox`")
     state = find_run(app, run_id).state.value
     raise ConflictError(f"run {run_id} waits for no answer ({state})", hint="see `rota inbox`")
 
 
-def _waiting_run(app: App, text: str, only: str | None) -> str:
+def _waiting_run(app: App, text: str, only: Collection[str]) -> str:
     """The run that `text` names, or of the job that it names the one that waits."""
     waiting = app.store.read(partial(_waiting_of_job, job_id=text, only=only))
     if len(waiting) > 1:
@@ -118,12 +124,12 @@ def _waiting_run(app: App, text: str, only: str | None) -> str:
     return waiting[0] if waiting else find_run(app, text).id
 
 
-def _waiting_of_job(tx: Tx, job_id: str, only: str | None) -> list[str]:
-    found = [a.run_id for a in tx.approvals.open() if a.job_id == job_id and only in {None, a.kind}]
+def _waiting_of_job(tx: Tx, job_id: str, only: Collection[str]) -> list[str]:
+    found = [a.run_id for a in tx.approvals.open() if a.job_id == job_id and (not only or a.kind in only)]
     return list(dict.fromkeys(found))
 
 
-def _known(app: App, question: Approval) -> Approval:
+def latest(app: App, question: Approval) -> Approval:
     """The question as it is now."""
     every = app.store.read(lambda tx: tx.approvals.of(question.run_id))
     return next((a for a in every if a.step_id == question.step_id), question)

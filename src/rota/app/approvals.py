@@ -17,7 +17,7 @@ from rota.app.times import local
 from rota.app.wiring import App
 from rota.engine import questions
 from rota.model.instants import SECOND
-from rota.model.message import APPROVAL, Approval, ApprovalState, Message
+from rota.model.message import DECIDED, Approval, ApprovalState, Message
 
 if TYPE_CHECKING:
     from rota.engine.core import Engine
@@ -167,7 +167,7 @@ class Approvals:
             return place
         run_id, step_id = place
         asked = self._app.store.read(lambda tx: tx.approvals.of(run_id))
-        question = next((a for a in asked if a.step_id == step_id and a.kind == APPROVAL), None)
+        question = next((a for a in asked if a.step_id == step_id and a.kind in DECIDED), None)
         if question is None:
             return Refusal.INVALID
         if question.state is not ApprovalState.OPEN:

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rota.app import cards
 from rota.app.cards import Wanted, words_of
-from rota.app.desk_tools import Tool, read_arguments, schema_of
+from rota.app.desk_models import read_arguments, schema_of
+from rota.app.desk_tools import Tool
 from rota.app.times import local
 from rota.engine.board import Changes
 from rota.model.agent import Actor

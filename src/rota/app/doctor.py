@@ -6,6 +6,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 
+from rota.app.agents import AUTO, lacks
 from rota.app.control import running_daemon
 from rota.app.doctor_hooks import Finding, look_at_hooks
 from rota.app.places import misplaced
@@ -24,7 +25,10 @@ CUT_IS_NEWS: Micros = 7 * DAY
 
 def examine(app: App) -> list[Finding]:
     """Every finding, in the order in which a person would look."""
-    parts = (_folder, _settings, _state, _index, _jobs, _sources, _daemon, look_at_hooks, _messages)
+    parts = (
+        *(_folder, _settings, _prices, _state, _index, _jobs, _sources, _agents, _daemon),
+        *(look_at_hooks, _messages),
+    )
     return [finding for part in parts for finding in part(app)]
 
 
@@ -52,6 +56,15 @@ def _settings(app: App) -> Iterator[Finding]:
         yield Finding("ok", f"settings read; time zone {app.config.timezone}")
     for problem in app.kinds.problems:
         yield Finding("warning", problem)
+
+
+def _prices(app: App) -> Iterator[Finding]:
+    path = app.layout.rota / "prices.yaml"
+    if path.exists():
+        from rota.spec.prices import parse_prices
+
+        for error in parse_prices(path.read_text("utf-8", "replace"), ".rota/prices.yaml").errors:
+            yield Finding("problem", str(error), error.hint or "no agent step runs until it is mended")
 
 
 def _state(app: App) -> Iterator[Finding]:
@@ -114,6 +127,24 @@ def _sources(app: App) -> Iterator[Finding]:
         record = look.record
         text = f"{record.job_id} cannot poll {record.text}: {record.error}"
         yield Finding("problem", text, f"it is asked again by itself; `rota why {record.job_id}` says when")
+
+
+def _agents(app: App) -> Iterator[Finding]:
+    """Runners that somebody has named and that are not there: no other takes their place."""
+    wanted: dict[str, list[str]] = {}
+    for view in list_jobs(app):
+        if '"runner"' in view.record.definition:
+            for step in from_json(view.record.definition).steps:
+                wanted.setdefault(str(step.config.get("runner", AUTO)), []).append(view.record.id)
+    wanted.setdefault(app.config.agent.runner, []).insert(0, "rota.yaml")
+    named = [key for key in wanted if key in app.kinds.runners]
+    for key, missing in lacks(app, named).items():
+        whose = ", ".join(dict.fromkeys(wanted[key]))
+        yield Finding(
+            "problem",
+            f"the agent runner {key}, which {whose} asks for, is not ready: {missing}",
+            "rota agents",
+        )
 
 
 def _daemon(app: App) -> Iterator[Finding]:

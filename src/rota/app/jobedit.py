@@ -162,6 +162,7 @@ def _parse(app: App, path: Path, text: str) -> FileResult:
         app.kinds.catalog,
         channels=app.config.channels,
         sources=app.config.sources,
+        servers=app.config.agent.mcp,
         timezone=app.config.timezone,
     )
     return _with_places(app, result, shown)

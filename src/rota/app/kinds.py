@@ -32,6 +32,9 @@ class Kinds:
             channels={key: kind.params for key, kind in self.channels.items()},
             sources={key: kind.params for key, kind in self.sources.items()},
             runners={key: runner.params for key, runner in self.runners.items()},
+            forgetful=frozenset(
+                key for key, runner in self.runners.items() if getattr(runner, "continues", True) is False
+            ),
         )
 
 

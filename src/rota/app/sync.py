@@ -130,6 +130,7 @@ def _parse_text(app: App, file: JobFile, text: str) -> FileResult:
         app.kinds.catalog,
         channels=app.config.channels,
         sources=app.config.sources,
+        servers=app.config.agent.mcp,
         timezone=app.config.timezone,
     )
 
@@ -163,6 +164,7 @@ def _parse_python(app: App, file: JobFile) -> FileResult:
             app.kinds.catalog,
             channels=app.config.channels,
             sources=app.config.sources,
+            servers=app.config.agent.mcp,
             timezone=app.config.timezone,
             line=found["line"],
         )

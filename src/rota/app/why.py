@@ -20,8 +20,9 @@ from rota.engine.ownership import is_orphan
 from rota.model.instants import Micros
 from rota.model.ledger import BrokenFile, DaemonRecord, JobRecord, Occurrence, Outcome, TriggerRecord
 from rota.model.looks import LOOK_TRIGGERS
-from rota.model.message import APPROVAL, ApprovalState
+from rota.model.message import DECIDED, ApprovalState
 from rota.model.run import Reason, Run, RunState
+from rota.planning.budgets import AGENT_STEPS
 from rota.planning.due import plan
 from rota.planning.lives import gaps
 from rota.ports.store import Tx
@@ -141,6 +142,8 @@ def _look(tx: Tx, app: App, record: JobRecord, at: Micros | None, limit: int) ->
             from rota.app import looks  # heavy, and most jobs have none
 
             obstacles += looks.reasons(tx, record, job, now)
+        if fires and any(step.kind in AGENT_STEPS for step in job.steps):
+            obstacles += why_not.budgets(tx, job, app.config, now)
         obstacles += why_not.windows(record, job, upcoming, now) if fires else ()
     return _Known(
         record, found, runs, timed, upcoming, obstacles, tx.runs.active(record.id), tx.daemons.recent(LIVES)
@@ -196,7 +199,7 @@ def _active(known: _Known, app: App) -> Iterator[Reason]:
 def _until(app: App, run: Run, zone: str) -> str:
     """How long the question of a run waits, and how it is answered."""
     asked = app.store.read(lambda tx: tx.approvals.of(run.id))
-    question = next((a for a in asked if a.kind == APPROVAL and a.state is ApprovalState.OPEN), None)
+    question = next((a for a in asked if a.kind in DECIDED and a.state is ApprovalState.OPEN), None)
     if question is None:
         return " Hint: rota inbox"
     limit = question.expires_at

@@ -254,6 +254,7 @@ def _look_json(view: Any, timezone: str) -> dict[str, Any]:
 def show_command(job: str, as_json: bool) -> None:
     """Show one job in full."""
     from rota.app.queries import definition, find_job, job_view, policies, schedules
+    from rota.cli.spend import budget_lines
 
     with workspace() as app:
         record = find_job(app, job)
@@ -274,7 +275,7 @@ def show_command(job: str, as_json: bool) -> None:
         for number, step in enumerate(definition(record)["steps"], 1):
             named = "" if step["id"] == step["kind"] else f"{step['id']}: "
             click.echo(f"step {number}    {named}{step['kind']} {_brief(step)}")
-        for key, meaning in policies(record):
+        for key, meaning in (*policies(record), *budget_lines(app, record)):
             click.echo(f"{key:<9} {meaning}")
         for word, hand in hands_of(app, record):
             click.echo(f"{word.removesuffix('_by').replace('_', ' '):<9} by {hand}")

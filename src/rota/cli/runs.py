@@ -183,12 +183,11 @@ def say_end(run: Any) -> None:
     why = "" if run.state.value == "succeeded" else f": {run.reason.text}"
     note(f"{run.job_id} {paint(run.state.value)}{took}{why}  ({run.id})")
     if run.state.value == "waiting" and run.not_before is None:
-        approval = run.reason.code == "approval"
-        note(
-            f"hint: rota approve {run.id}, or rota deny {run.id} --reason ..."
-            if approval
-            else "hint: rota inbox"
-        )
+        hints = {
+            "approval": f"rota approve {run.id}, or rota deny {run.id} --reason ...",
+            "inbox": f"rota inbox take {run.id} prints the prompt, rota inbox done {run.id} --output FILE answers it",
+        }
+        note(f"hint: {hints.get(run.reason.code, 'rota inbox')}")
 
 
 @click.command("cancel")

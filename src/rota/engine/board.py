@@ -224,7 +224,9 @@ def known_card(tx: Tx, number: int) -> Card:
     card = tx.cards.get(number)
     if card is None or card.removed_at is not None:
         what = "was removed" if card is not None else "is no card of this board"
-        raise NotFoundError(f"{card_id(number)} {what}", hint="see `rota board`, or `rota card list --all`")
+        raise NotFoundError(
+            f"{card_id(number)} {what}", hint="see `rota board`, or `rota card list --archived`"
+        )
     return card
 
 

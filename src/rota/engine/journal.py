@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from rota.engine.patience import write_patiently
+from rota.model.agent import AgentSession, run_key
 from rota.model.instants import Micros
 from rota.model.job import Job
 from rota.model.ledger import Event
@@ -62,6 +63,10 @@ class Journal:
         started = step.started_at or self._clock.now()
         return Attempt(self.run.id, step.step_id, step.attempts, step.state, started)
 
+    def conversation(self, step_id: str) -> AgentSession | None:
+        """What a step that an agent works on was talking in, as the store has it."""
+        return self._store.read(lambda tx: tx.sessions.get(run_key(self.run.id, step_id)))
+
     def questions(self) -> list[Approval]:
         """What was asked in this run, answered or not."""
         return self._store.read(lambda tx: tx.approvals.of(self.run.id))
@@ -77,14 +82,16 @@ class Journal:
         question: Approval | None = None,
         kept: Mapping[str, Any] | None = None,
         messages: Sequence[Message] = (),
+        *,
+        also: Callable[[Tx], object] = lambda _tx: None,
     ) -> None:
         """A step (and its attempt) has a new state.
 
-        In the same commit `question` is asked, `messages` about it go to the outbox, and `kept` is stored.
+        In the same commit `question` is asked, `messages` about it go to the outbox, `kept` is stored, and `also` done.
         """
         if step.state in STEP_FINAL and step.finished_at is None:
             step = replace(step, finished_at=self._clock.now())
-        await self._write(step, attempt, question, kept, messages)
+        await self._write(step, attempt, question, kept, messages, also=also)
 
     async def set_state(
         self,
@@ -118,11 +125,14 @@ class Journal:
         question: Approval | None = None,
         kept: Mapping[str, Any] | None = None,
         messages: Sequence[Message] = (),
+        *,
+        also: Callable[[Tx], object] = lambda _tx: None,
     ) -> None:
         now = self._clock.now()
 
         def put(tx: Tx) -> None:
             _put(tx, self.run, step, attempt, question)
+            also(tx)
             for name, place in (kept or {}).items():
                 tx.cursors.put(name, place, now)
             for message in messages:

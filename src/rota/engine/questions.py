@@ -12,7 +12,7 @@ from rota.model.config import WorkspaceConfig
 from rota.model.instants import Micros, micros
 from rota.model.job import Job, Notify
 from rota.model.ledger import Event
-from rota.model.message import APPROVAL, DENY, Approval, ApprovalState, Message, OnDeny
+from rota.model.message import APPROVE, DECIDED, DENY, PERMISSION, Approval, ApprovalState, Message, OnDeny
 from rota.model.run import Reason, Run, RunState, StepRun, StepState
 from rota.planning.graph import followers_of
 from rota.ports.steps import Waiting
@@ -53,10 +53,10 @@ def messages_of(
     values: Mapping[str, Any],
     config: WorkspaceConfig,
 ) -> list[Message]:
-    """One message to each channel about an approval; other questions are told of when the run comes to wait."""
-    if question.kind != APPROVAL:
+    """One message to each channel about what is approved or denied; other questions are told of when the run comes to wait."""
+    if question.kind not in DECIDED:
         return []
-    reason = Reason(APPROVAL, question.question)
+    reason = Reason(question.kind, question.question)
     situation = Situation(job, run, RunState.WAITING, reason, values, config, question.asked_at)
     channels = told or hears_of_errors(job, config)
     body = _body(question, str(values.get("timezone") or config.timezone))
@@ -95,6 +95,8 @@ def then(question: Approval) -> str:
     """What happens when nobody answers in time, in words."""
     if question.fallback is None:
         return "without an answer by then the run fails"
+    if question.kind == PERMISSION:
+        return "without an answer by then it is denied, and the agent goes on without it"
     return f"without one by then the answer is {question.fallback}"
 
 
@@ -105,7 +107,7 @@ def _said(instant: Micros, timezone: str) -> str:
 def usual_choice(choices: tuple[str, ...]) -> str | None:
     """What `rota approve` answers without `--choice`: the only choice that does not deny."""
     others = [choice for choice in choices if choice != DENY]
-    return "approve" if "approve" in others else others[0] if len(others) == 1 else None
+    return APPROVE if APPROVE in others else others[0] if len(others) == 1 else None
 
 
 def answer(
@@ -120,6 +122,7 @@ def answer(
         return False
     if not tx.approvals.answer(question.run_id, question.step_id, reply, by, now, reason=reason):
         return False
+    tx.takes.drop(question.run_id, question.step_id)
     _go_on(tx, question, now)
     data = {"step": question.step_id, "by": by}
     tx.events.append(Event("question_answered", now, question.job_id, question.run_id, data))

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from rota.engine.attempt import Attempts, Try
 from rota.engine.journal import Journal
+from rota.engine.permissions import decision, with_answer
 from rota.engine.questions import decided, left_out, waits_for_person
-from rota.model.job import OnInterrupt
-from rota.model.message import APPROVAL, Approval
+from rota.model.agent import AgentSession
+from rota.model.job import OnInterrupt, Step
+from rota.model.message import APPROVAL, PERMISSION, Approval
 from rota.model.run import Reason, StepRun, StepState
 from rota.planning.recover import recover
 from rota.ports.crash import crash_point
 from rota.ports.steps import Done, Failed, StepKind
+from rota.ports.store import Tx
+
+_AFTER_INTERRUPTION = {
+    "retry": StepState.PENDING,
+    "resume": StepState.PENDING,
+    "skip": StepState.SKIPPED,
+}
 
 
 async def resume(
@@ -35,7 +46,8 @@ async def _recover(journal: Journal, kinds: Mapping[str, StepKind]) -> None:
             continue
         kind = kinds.get(step.kind)
         default = kind.on_interrupt if kind is not None else OnInterrupt.ASK
-        recovery = recover(step.on_interrupt or default)
+        talk = journal.conversation(step.id)
+        recovery = recover(step.on_interrupt or default, talking=talk is not None and talk.goes_on)
         now = journal.now()
         lost = replace(
             journal.attempt_of(known), state=StepState.INTERRUPTED, finished_at=now, reason=recovery.reason
@@ -44,9 +56,11 @@ async def _recover(journal: Journal, kinds: Mapping[str, StepKind]) -> None:
         if recovery.state is StepState.WAITING:
             question = Approval(
                 journal.run.id, step.id, "interrupted", recovery.reason.text, now, journal.job.id,
-                choices=("retry", "skip", "fail"),
+                choices=recovery.choices,
             )  # fmt: skip
-        await journal.end(replace(known, state=recovery.state, reason=recovery.reason), lost, question)
+        after = replace(known, state=recovery.state, reason=recovery.reason)
+        drop = talk is not None and recovery.afresh
+        await journal.end(after, lost, question, also=_forgotten(talk) if drop else _nothing)
         crash_point("resume.step_recovered")
 
 
@@ -60,15 +74,38 @@ async def _take_answers(
             continue
         answer, by = question.answer or "", question.answered_by or "somebody"
         if question.kind == "interrupted":
-            state = {"retry": StepState.PENDING, "skip": StepState.SKIPPED}.get(answer, StepState.FAILED)
+            state = _AFTER_INTERRUPTION.get(answer, StepState.FAILED)
             reason = Reason("interrupted", f"it was interrupted; {by} answered: {answer}")
-            await journal.end(replace(step, state=state, reason=reason))
+            talk = None if answer == "resume" else journal.conversation(step.step_id)
+            await journal.end(
+                replace(step, state=state, reason=reason), also=_nothing if talk is None else _forgotten(talk)
+            )
+            crash_point("resume.answer_taken")
             continue
         if question.kind == APPROVAL:
             await _take_approval(journal, question, step, attempts, values())
             continue
+        if question.kind == PERMISSION:
+            talk = journal.conversation(step.step_id)
+            told = _nothing if talk is None else _put(with_answer(talk, question))
+            after = replace(step, state=StepState.PENDING, reason=decision(question))
+            await journal.end(after, also=told)
+            crash_point("resume.answer_taken")
+            continue
         await journal.end(_answered(journal, step, attempts, values(), answer=answer, by=by))
         crash_point("resume.answer_taken")
+
+
+def _nothing(_tx: Tx) -> None:
+    """The conversation, if there is one, stays as it is."""
+
+
+def _forgotten(talk: AgentSession | None) -> Callable[[Tx], None]:
+    return lambda tx: None if talk is None else tx.sessions.drop(talk.key)
+
+
+def _put(talk: AgentSession) -> Callable[[Tx], None]:
+    return lambda tx: tx.sessions.put(talk)
 
 
 async def _take_approval(
@@ -90,9 +127,10 @@ def _answered(
 ) -> StepRun:
     """The step with its answer as its output, in the output file too."""
     reason = Reason("answered", f"answered by {by}")
-    return _delivered(
-        journal, replace(step, state=StepState.SUCCEEDED, reason=reason, output=answer), attempts, values
-    )
+    definition = next(s for s in journal.job.steps if s.id == step.step_id)
+    given = {"text": answer, "runner": "inbox", "by": by, "data": data_of(answer, definition)}
+    known = replace(step, state=StepState.SUCCEEDED, reason=reason, output=answer, values=given)
+    return _delivered(journal, known, attempts, values)
 
 
 def _delivered(journal: Journal, step: StepRun, attempts: Attempts, values: Mapping[str, object]) -> StepRun:
@@ -104,3 +142,13 @@ def _delivered(journal: Journal, step: StepRun, attempts: Attempts, values: Mapp
     if isinstance(result, Failed):
         return replace(step, state=StepState.FAILED, reason=result.reason)
     return step
+
+
+def data_of(answer: str, step: Step) -> Any:
+    """The fields of an answer for which the step has a schema; it was held against that when it was given."""
+    if step.config.get("schema") is None:
+        return None
+    try:
+        return json.loads(answer)
+    except (ValueError, RecursionError):
+        return None

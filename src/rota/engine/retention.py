@@ -68,9 +68,12 @@ class Retention:
             await self._pruner.rows(partial(_ledger, job_id=job_id, older_than=ledger_from))
         await self._pruner.rows(lambda tx: tx.outbox.prune(older, BATCH))
         await self._pruner.rows(lambda tx: tx.events.prune(older, BATCH))
+        await self._pruner.rows(lambda tx: tx.spend.prune(ledger_from, BATCH))
         # That a delivery came is known for longer than what it said, since it must not run twice.
         await self._pruner.rows(lambda tx: tx.deliveries.forget(older, BATCH))
         await self._pruner.rows(lambda tx: tx.deliveries.prune(ledger_from, BATCH))
+        # Those of runs go with their runs.
+        await self._pruner.rows(lambda tx: tx.sessions.prune(ledger_from, BATCH))
         await self._pruner.rows(lambda tx: tx.proposals.prune(ledger_from, BATCH))
         await self._definitions()
         await self._caps.keep_logs()

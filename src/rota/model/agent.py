@@ -61,7 +61,8 @@ NO_TOKENS = Usage()
 class Response:
     """One response of a model, which has to be paid for.
 
-    `key` is unique within the attempt's session: the same response told twice counts once. `client_usd`: what the client
+    `key` is unique within the step of the run, whichever try tells it: the same response told twice counts once, also
+    after a crash. (A client that counts from one in each session has the session in its keys.) `client_usd`: what it
     says that it cost, where it says so. `turns`: how many turns of the conversation this is the figure of.
     """
 
@@ -125,9 +126,10 @@ class Denial:
 class AgentSession:
     """A conversation that can go on. `key`: `run:RUN:STEP`, `job:JOB:STEP` or `name:NAME`.
 
-    `id`: what the runner knows it by. `totals`: the client's cumulative figures at its last word, so that the next
-    ones can be turned into what came on top. `grants`: what a person allowed on top of the step's permissions.
-    `open`: a try is (or was, when it was killed) under way.
+    `id`: what the runner knows it by; empty while that is not known yet. `totals`: the client's cumulative figures at
+    its last word, so that the next ones can be turned into what came on top. `grants`: what a person allowed on top of
+    the step's permissions; `refused`: what a person did not; `asked`: what a person is asked about. `said`: what the
+    agent is to be told when it goes on. `open`: a try is (or was, when it was killed) under way.
     """
 
     key: str
@@ -136,8 +138,21 @@ class AgentSession:
     model: str | None = None
     totals: Mapping[str, Any] = field(default_factory=dict)
     grants: tuple[Denial, ...] = ()
+    refused: tuple[Denial, ...] = ()
+    asked: tuple[Denial, ...] = ()
+    said: str = ""
     open: bool = True
     updated_at: Micros = 0
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a try was cut off in the midst of it, and another can go on with it."""
+        return self.open and bool(self.id)
+
+
+def run_key(run_id: str, step_id: str) -> str:
+    """The key of the conversation that a step of a run is at work on."""
+    return f"run:{run_id}:{step_id}"
 
 
 @dataclass(frozen=True)

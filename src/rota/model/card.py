@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -189,8 +189,8 @@ def due_of(text: str, now: datetime) -> str:
         days = _DAYS[said] if span is None else int(span[1]) * (7 if span[2] == "w" else 1)
         return (now.date() + timedelta(days)).isoformat()
     try:
-        if len(said) == len("2026-12-01"):
-            return date.fromisoformat(said).isoformat()
+        if "t" not in said and " " not in said:
+            return datetime.strptime(said, "%Y-%m-%d").date().isoformat()  # noqa: DTZ007 # a day has no zone
         moment = datetime.fromisoformat(said)
         here = moment if moment.tzinfo is None else moment.astimezone(now.tzinfo)
         return here.replace(tzinfo=None).isoformat(timespec="minutes")

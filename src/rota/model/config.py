@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rota.model.agent import NOTHING, Permissions
+from rota.model.budget import NO_BUDGET, Budget
 from rota.model.card import COLUMNS
 from rota.model.job import Notify
 from rota.model.proposal import Rule
@@ -121,7 +122,8 @@ class WorkspaceConfig:
     """Everything of rota.yaml. `env_allow`: names (or `PREFIX_*`) passed on besides ENV_ALLOWED and LC_*.
 
     `script_folders`: where `script:` may point. `notify`: where messages go that name no channel.
-    `groups`: limits of concurrency groups, over what jobs say.
+    `groups`: limits of concurrency groups, over what jobs say. `root`: the workspace's folder, absolute; empty for
+    settings of no workspace.
     """
 
     name: str = ""
@@ -135,9 +137,11 @@ class WorkspaceConfig:
     notify: tuple[Notify, ...] = ()
     sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     agent: AgentConfig = AgentConfig()
+    budget: Budget = NO_BUDGET
     agents: AgentsPolicy = AgentsPolicy()
     index: IndexConfig = IndexConfig()
     board: BoardConfig = BoardConfig()
     web: WebConfig = WebConfig()
     shutdown_grace: float = 10.0
     max_failures: int = 0
+    root: str = ""

@@ -22,6 +22,10 @@ WORDS: Mapping[str, str] = {
     "host_died": "the process that called a Python function ended in the call",
     "spawner_ended": "the process that starts commands ended",
     "empty_answer": "an agent that is a command gave no answer",
+    "provider_error": "a model's API failed: too many requests, an overload, a stream that broke",
+    "agent_interrupted": "somebody or something ended an agent's program in the midst of its work",
+    "agent_failed": "an agent's program failed, or gave what nobody asked for",
+    "bad_answer": "an agent's answer did not meet the step's `schema`, also when it was asked once more",
     "write_failed": "a file could not be written",
     "step_failed": "a Python function raised an error, or a step failed without a code of its own",
     "error": "a step raised an error that nobody foresaw",
@@ -47,6 +51,8 @@ PERMANENT = frozenset(
             "too_long",
         ),
         *("denied", "expired", "no_preview"),  # to ask the same again would wear the person down
+        *("bad_schema", "budget", "no_file", "no_job", "no_server", "no_session", "no_system"),
+        *("other_runner", "refused"),
         *("unknown_channel", "unknown_kind", "unknown_runner", "unknown_skill", "unknown_source"),
     }
 )

@@ -59,16 +59,23 @@ class OnDeny(StrEnum):
     CONTINUE = "continue"
 
 
-# The kind of a question that an `approve` step asks, and the choice that denies.
+# Kinds of questions: what an `approve` step asks; what an agent wants to do and may not; a prompt of the inbox runner.
 APPROVAL = "approval"
+PERMISSION = "permission"
+PROMPT = "prompt"
+# Those that are approved or denied, each told of by itself; and the two choices that every one of them knows.
+DECIDED = frozenset({APPROVAL, PERMISSION})
+APPROVE = "approve"
+# The code of the reason for which a run waits whose prompt is in the inbox.
+INBOX = "inbox"
 DENY = "deny"
 
 
 @dataclass(frozen=True)
 class Approval:
-    """A question that a run waits on. `kind`: prompt (the inbox runner), interrupted, approval.
+    """A question that a run waits on. `kind`: prompt (the inbox runner), interrupted, approval, permission.
 
-    `answer` is text; it becomes the step's output. Of an approval: `preview` is what the answer is about,
+    `answer` is text; of a prompt and an approval it becomes the step's output. Of the latter, and of a permission: `preview` is what the answer is about,
     as it was when it was asked; `fallback` is the answer when `expires_at` comes (None: the step fails then);
     `reason` is why it was answered so.
     """

@@ -21,6 +21,7 @@ from rota.model.agent import (
     Usage,
 )
 from rota.model.config import WorkspaceConfig
+from rota.model.instants import Micros
 
 if TYPE_CHECKING:
     from rota.ports.steps import StepContext, Waiting
@@ -47,7 +48,7 @@ class Account(Protocol):
 
 
 class Meter(Protocol):
-    """Opens accounts."""
+    """Opens accounts. What counts is kept by (run, step, response key), so a response told twice counts once."""
 
     async def open(self, ctx: StepContext, *, runner: str, model: str | None, caps: Caps) -> Account:
         """`caps`: the step's own budget. Raises StepError (code `budget`, permanent) where a budget has nothing left."""
@@ -67,6 +68,23 @@ class Sessions(Protocol):
 
     async def drop(self, key: str) -> None:
         """Forget one; nothing to do when there is none."""
+        ...
+
+
+@dataclass(frozen=True)
+class PastResult:
+    """What a run of a job came to: when it ended, and the output of its last step."""
+
+    run_id: str
+    at: Micros
+    output: str
+
+
+class History(Protocol):
+    """What jobs put out before."""
+
+    async def results(self, job_id: str, last: int, *, but: str = "") -> Sequence[PastResult] | None:
+        """Of the last runs that succeeded, oldest first, without the run `but`; None when there is no such job."""
         ...
 
 
@@ -102,8 +120,9 @@ class NoKeys(BaseModel):
 class AgentRequest:
     """What an agent step asks of a runner.
 
-    `system`: text. `session`: the conversation to go on with (None: a new one). `session_id`: the id of a new one, where
-    the client lets it be chosen. `tools`: names of the tools it may have (None: the runner's usual ones). `mcp`: servers by name:
+    `system`: text. `session`: the conversation to go on with (None: a new one); its key is that of the step at work, as
+    `model.agent.run_key` gives it. `session_id`: the id of a new one, where the client lets it be chosen; the state knows
+    it when the runner has put it there. `tools`: names of the tools it may have (None: the runner's usual ones). `mcp`: servers by name:
     `{command, args, env}` or `{url, headers}`, secrets filled in. `schema`: a JSON Schema that the answer has to fit.
     `account`: each response is told to it as it comes. `model` is None where the runner has a default of its own.
     """
@@ -160,7 +179,9 @@ class RunnerState:
 class Runner(Protocol):
     """What executes an agent step. Tells `request.account` of each response, and stops when that says so.
 
-    `params`: the keys of its settings, `agent: KEY:` in rota.yaml (`config.agent.settings[KEY]`, unrendered).
+    `params`: the keys of its settings, `agent: KEY:` in rota.yaml (`config.agent.settings[KEY]`, unrendered). Two
+    more are there where they say something: `continues` (False, or a function of the config), where conversations are
+    not kept; `lacks(ctx: StepContext) -> str | None`, what is missing in one step's environment, in words.
     """
 
     key: ClassVar[str]
@@ -186,3 +207,14 @@ class RunnerContext:
     config: WorkspaceConfig
     environment: Mapping[str, str]
     secrets: frozenset[str]
+
+
+def can_continue(runner: Runner, config: WorkspaceConfig) -> bool:
+    """Whether a conversation with that runner can be gone on with in a workspace."""
+    said = getattr(runner, "continues", True)
+    return bool(said(config) if callable(said) else said)
+
+
+def success_of(runner: str) -> str:
+    """The name of the cursor that says when a runner last had an answer: {at, job, run, model}."""
+    return f"agent:{runner}"

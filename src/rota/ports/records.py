@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
+from rota.model.agent import AgentSession
 from rota.model.instants import Micros
 from rota.model.ledger import DaemonRecord, Event
 
@@ -58,4 +59,24 @@ class CursorsTable(Protocol):
 
     def put(self, name: str, value: Any, now: Micros) -> None:
         """Insert or replace."""
+        ...
+
+
+class SessionsTable(Protocol):
+    """Conversations with agents, by key."""
+
+    def get(self, key: str) -> AgentSession | None:
+        """None when there is none."""
+        ...
+
+    def put(self, session: AgentSession) -> None:
+        """Insert or replace by key. That of a run goes with the run."""
+        ...
+
+    def drop(self, key: str) -> None:
+        """Forget one; nothing to do when there is none."""
+        ...
+
+    def prune(self, older_than: Micros, limit: int) -> int:
+        """Delete up to `limit` that belong to no run and were last gone on with before that; how many."""
         ...

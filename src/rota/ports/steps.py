@@ -11,7 +11,7 @@ from rota.model.config import WorkspaceConfig
 from rota.model.job import Job, Notify, OnInterrupt, ProcessLimits, Step
 from rota.model.message import Message, OnDeny
 from rota.model.run import Reason, Run
-from rota.ports.agents import Desk, Meter, Runner, Sessions
+from rota.ports.agents import Desk, History, Meter, Runner, Sessions
 from rota.ports.batches import Batches
 from rota.ports.cards import Board
 from rota.ports.clock import Clock
@@ -51,7 +51,7 @@ class Failed:
 class Waiting:
     """The step needs a person (or an interactive agent); the answer becomes its output.
 
-    `kind`: prompt or approval; `reason` is what the run shows meanwhile. `preview`: what it is about;
+    `kind`: prompt, approval or permission; `reason` is what the run shows meanwhile. `preview`: what it is about;
     `expires`: seconds until `fallback` is the answer, or the step fails for want of one; `on_deny`: of an
     approval. `notify`: channels that are told of it; where there are none those that hear of the job's errors.
     """
@@ -206,6 +206,7 @@ class Services:
     batches: Batches | None = None
     meter: Meter | None = None
     sessions: Sessions | None = None
+    history: History | None = None
     desk: Desk | None = None
     board: Board | None = None
     # What is added to a message when it is sent: a link to answer with, which must not stand in the state.

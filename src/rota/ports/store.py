@@ -15,7 +15,8 @@ from rota.ports.cards import CardsTable, TakesTable
 from rota.ports.deliveries import DeliveriesTable
 from rota.ports.looks import LooksTable
 from rota.ports.proposals import ProposalsTable, TokensTable
-from rota.ports.records import CursorsTable, DaemonsTable, EventsTable
+from rota.ports.records import CursorsTable, DaemonsTable, EventsTable, SessionsTable
+from rota.ports.spend import SpendTable
 from rota.ports.tables import (
     ApprovalsTable,
     JobsTable,
@@ -84,6 +85,16 @@ class Tx(Protocol):
     @property
     def looks(self) -> LooksTable:
         """Triggers that look, and what they have seen."""
+        ...
+
+    @property
+    def sessions(self) -> SessionsTable:
+        """Conversations with agents."""
+        ...
+
+    @property
+    def spend(self) -> SpendTable:
+        """What agents took."""
         ...
 
     @property

@@ -8,8 +8,7 @@ from typing import Any
 
 from rota.model.config import AgentsPolicy
 from rota.model.proposal import Rule
-from rota.spec import values
-from rota.spec.later import READERS
+from rota.spec import budgets, values
 from rota.spec.report import Fields, Place
 
 AGENTS_KEYS = tuple(field.name for field in fields_of(AgentsPolicy))
@@ -47,7 +46,7 @@ def _rule(value: Any, place: Place) -> Rule | None:
 
 
 def _budget(value: Any, place: Place) -> Mapping[str, Any] | None:
-    return value if READERS["budget"](value, place) else None
+    return value if budgets.budget(value, place) is not None else None
 
 
 def missing_caps(budget: Any, most: Mapping[str, Any]) -> dict[str, float]:
@@ -69,10 +68,6 @@ def _caps(budget: Any) -> Iterator[tuple[str, float]]:
     span = str(budget.get(_PER, _SPAN))
     for key, value in budget.items():
         if isinstance(value, Mapping):
-            yield from ((f"{key}.{unit}", amount) for unit, amount in value.items() if _is_cap(amount))
-        elif _is_cap(value):
+            yield from ((f"{key}.{unit}", amount) for unit, amount in value.items())
+        elif key in budgets.CAPS:
             yield f"{span}.{key}", value
-
-
-def _is_cap(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -15,33 +15,42 @@ class Catalog:
     """Kinds by key, each with the model of its keys; of an agent runner, those of its settings in rota.yaml (no runners: any name is accepted).
 
     A step kind's model has a field named like its key. Common keys of steps (`id`, `if`, `timeout`, ...)
-    and of notifications (`type`, `message`, ...) belong to the file format, not to the models.
+    and of notifications (`type`, `message`, ...) belong to the file format, not to the models. `forgetful`: agent
+    runners that keep no conversation, wherever they are.
     """
 
     steps: Mapping[str, type[BaseModel]]
     channels: Mapping[str, type[BaseModel]]
     sources: Mapping[str, type[BaseModel]] = field(default_factory=dict)
     runners: Mapping[str, type[BaseModel]] = field(default_factory=dict)
+    forgetful: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Setting:
     """What a job is read against: the catalog, and the workspace's channels, sources and zone.
 
-    `channels`, `sources`: names of rota.yaml to their kinds, None where the kind is not known.
+    `channels`, `sources`: names of rota.yaml to their kinds, None where the kind is not known. `servers`: names of its
+    MCP servers (None: they are not known).
     """
 
     catalog: Catalog
     channels: Mapping[str, str | None] = field(default_factory=dict)
     sources: Mapping[str, str | None] = field(default_factory=dict)
     timezone: str = "UTC"
+    servers: Collection[str] | None = None
 
     @classmethod
     def of(
-        cls, catalog: Catalog, channels: Collection[str], sources: Collection[str], timezone: str
+        cls,
+        catalog: Catalog,
+        channels: Collection[str],
+        sources: Collection[str],
+        timezone: str,
+        servers: Collection[str] | None = None,
     ) -> Setting:
         """`channels`, `sources`: names, or those parts of rota.yaml whole, which also give the kinds."""
-        return cls(catalog, _kinds(channels), _kinds(sources), timezone)
+        return cls(catalog, _kinds(channels), _kinds(sources), timezone, servers)
 
     def channel_names(self) -> set[str]:
         """Everything that a notification's `type:` may be."""

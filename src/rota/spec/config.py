@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from rota.model.agent import NOTHING
 from rota.model.card import NAME_LIMIT
 from rota.model.config import AgentConfig, BoardConfig, IndexConfig, Limits, WorkspaceConfig
 from rota.model.errors import SpecError
 from rota.spec import models, values
+from rota.spec.agents import read_permissions, read_servers
 from rota.spec.agents_policy import read_agents
+from rota.spec.budgets import budget
 from rota.spec.catalog import Catalog, Setting
 from rota.spec.document import Document
 from rota.spec.notify import read_notify
@@ -23,11 +26,11 @@ from rota.spec.words import guess
 
 CONFIG_KEYS = (
     *("name", "timezone", "limits", "groups", "scripts", "env_allow", "env"),
-    *("channels", "notify", "sources", "agent", "agents", "index", "board", "web"),
+    *("channels", "notify", "sources", "agent", "agents", "budget", "index", "board", "web"),
     *("shutdown_grace", "max_failures"),
 )
+AGENT_KEYS = ("runner", "command", "model", "system", "mcp", "permissions")
 BOARD_KEYS = ("columns",)
-AGENT_KEYS = ("runner", "command", "model")
 INDEX_KEYS = ("include", "exclude", "max_file", "watch", "embeddings")
 SIZES = ("output", "excerpt", "value", "logs", "state", "daemon_log")
 LIMIT_KEYS = ("runs", *SIZES, "keep_runs", "keep_days", "keep_ledger_days")
@@ -81,6 +84,7 @@ def _config(fields: Fields, catalog: Catalog) -> WorkspaceConfig:
         notify=read_notify(fields.take("notify"), place / "notify", setting),
         sources=sources,
         agent=fields.read("agent", lambda value, at: _agent(value, at, catalog), default.agent),
+        budget=fields.read("budget", budget, default.budget),
         agents=fields.read("agents", read_agents, default.agents),
         index=fields.read("index", _index, default.index),
         board=fields.read("board", _board, default.board),
@@ -179,12 +183,24 @@ def _agent(value: Any, place: Place, catalog: Catalog) -> AgentConfig | None:
         runner=runner,
         command=fields.read("command", _command, ()),
         model=fields.maybe("model", values.any_text),
+        system=fields.maybe("system", _inside),
+        mcp=fields.read("mcp", read_servers, {}),
+        permissions=fields.read("permissions", read_permissions, NOTHING),
         settings=_runner_settings(fields, catalog),
     )
     fields.refuse_rest((*AGENT_KEYS, *runners_with_keys(catalog)))
     if runner == "command" and "command" not in data:
         place.error("`command` is missing", "such as `command: claude -p`; the prompt comes on its stdin")
     return found
+
+
+def _inside(value: Any, place: Place) -> str | None:
+    """The path of a file in the workspace."""
+    path = values.text(value, place)
+    if path is not None and (path.startswith(("/", "~")) or ".." in path.split("/") or "\n" in path):
+        place.error("expected the path of a file in the workspace", "such as `system: .rota/persona.md`")
+        return None
+    return path
 
 
 def _runner_settings(fields: Fields, catalog: Catalog) -> dict[str, Mapping[str, Any]]:

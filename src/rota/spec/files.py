@@ -44,14 +44,16 @@ def parse_file(
     channels: Collection[str] = (),
     sources: Collection[str] = (),
     timezone: str = "UTC",
+    servers: Collection[str] | None = None,
 ) -> FileResult:
     """Read a job file. Its extension says the format: .yaml, .yml, .json, or .md (front matter and a prompt).
 
     `channels`, `sources`: the names that rota.yaml gives to some (or these parts of it whole, so that
-    their keys can be checked); `timezone`: the workspace's. Nothing is raised.
+    their keys can be checked); `timezone`: the workspace's; `servers`: the names of its MCP servers
+    (None: any will do). Nothing is raised.
     """
     document = read(text, path)
-    setting = Setting.of(catalog, channels, sources, timezone)
+    setting = Setting.of(catalog, channels, sources, timezone, servers)
     return _jobs_of(document, path, setting)
 
 
@@ -63,6 +65,7 @@ def parse_mapping(
     channels: Collection[str] = (),
     sources: Collection[str] = (),
     timezone: str = "UTC",
+    servers: Collection[str] | None = None,
     line: int = 1,
 ) -> FileResult:
     """Read one job from data in the shape of a job file: of a Python function, or of an API call.
@@ -70,7 +73,7 @@ def parse_mapping(
     Without `id:` its id comes from its name. `path` and `line` are what errors point to.
     """
     document = Document(data=dict(data), lines={(): line})
-    setting = Setting.of(catalog, channels, sources, timezone)
+    setting = Setting.of(catalog, channels, sources, timezone, servers)
     return _result([_job(document, (), path, setting, Origin())], path)
 
 

@@ -15,6 +15,7 @@ from rota.spec import later, steps
 from rota.spec import schema_parts as parts
 from rota.spec.catalog import Catalog
 from rota.spec.config import SIZES, runners_with_keys
+from rota.spec.schema_agents import agent_settings
 from rota.spec.schema_kinds import TEMPLATE, Schema, closed, properties, required
 from rota.spec.schema_parts import BOOLEAN, FILLED, SCALAR, TEXT, about, count, mapping, one_or_many, ref
 from rota.spec.schema_webhooks import web
@@ -55,6 +56,7 @@ def config_schema(catalog: Catalog) -> dict[str, Any]:
         "runner": about(FILLED, "Who works on prompts: auto, or a runner by name."),
         "command": about(one_or_many(FILLED), "The command runner's program; the prompt comes on its stdin."),
         "model": about(SCALAR, "The model, as the runner names it."),
+        **agent_settings(defs),
         **_of_runners(catalog, defs),
     }
     index = {
@@ -83,6 +85,7 @@ def config_schema(catalog: Catalog) -> dict[str, Any]:
         "notify": ref("notify", "Where messages go that name no channel."),
         "sources": about(_named(catalog.sources, "source", defs), "Settings of what is pulled, by name."),
         "agent": about(parts.empty_too(mapping(agent)), "Who works on prompts."),
+        "budget": about(parts.budget(), "What agents may cost in the whole workspace."),
         "agents": about(
             {"anyOf": [{"enum": list(Rule)}, parts.empty_too(mapping(parts.agents()))]},
             "What agents may do by rota's tools.",
@@ -257,6 +260,9 @@ def _job_fields(catalog: Catalog) -> Schema:
         "window": about(parts.window(), "When it may start."),
         "not_during": about(parts.window(), "When it may not start."),
         "success_if": about(parts.evidence(), "What proves that it worked."),
-        "budget": about(parts.budget(), "What a run may cost."),
+        "budget": about(
+            parts.budget(),
+            "What its agents may cost: usd, tokens, turns, minutes; per run, day, week, month.",
+        ),
         "runs_on": about(one_or_many(FILLED), "Labels of the workers that may run it."),
     }

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
+from rota.model.budget import OnOver
 from rota.model.failures import HIGHEST_NUMBER, WORDS
 from rota.model.job import CatchUpMode, OnInterrupt
 from rota.model.proposal import Rule
-from rota.spec import later, looks, notify, policies, triggers
+from rota.spec import budgets, looks, notify, policies, triggers
 from rota.spec.catalog import Catalog
 from rota.spec.schema_kinds import TEMPLATE_DEF, Schema, closed, properties
 
@@ -276,11 +276,26 @@ def concurrency() -> Schema:
 
 
 def budget() -> Schema:
-    """`budget:` of a job."""
+    """`budget:` of a job, and of rota.yaml."""
+    caps = _caps()
+    spans = {span: about(mapping(caps), f"The most of one {span}.") for span in budgets.SPANS}
+    per = about({"enum": list(budgets.SPANS)}, "What the caps beside it are counted over; a run unless said.")
+    over = about(
+        {"enum": list(OnOver)},
+        "What becomes of a job that comes to a cap: `pause` pauses it until a person resumes it; fail unless said.",
+    )
+    return empty_too(mapping({**caps, "per": per, **spans, "on_over": over}))
+
+
+def _caps() -> Schema:
     amount: Schema = {"type": "number", "minimum": 0}
-    caps: dict[str, Any] = dict.fromkeys(later.BUDGET_CAPS, amount)
-    spans = {span: mapping(caps) for span in later.BUDGET_SPANS}
-    return empty_too(mapping({**caps, **spans, "per": {"enum": list(later.BUDGET_SPANS)}}))
+    whole: Schema = {"type": "integer", "minimum": 0}
+    return {
+        "usd": about(amount, "Dollars."),
+        "tokens": about(whole, "Tokens, of all kinds."),
+        "turns": about(whole, "Responses of a model."),
+        "minutes": about(amount, "Minutes at work, by the clock on the wall."),
+    }
 
 
 def agents() -> dict[str, Schema]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rota.model.job import OnInterrupt, Step
 from rota.spec import models, policies, values
+from rota.spec.agents import check_agent, check_resume, works_by_agent
 from rota.spec.catalog import Catalog, Setting
 from rota.spec.looks import check_source, read_if_changed
 from rota.spec.notify import read_notify
@@ -82,6 +83,8 @@ def read_step(
     for key in COMMON_KEYS:
         fields.rest.pop(key, None)
     _check_config(kind, fields.rest, place, setting, known)
+    if step.on_interrupt is OnInterrupt.RESUME:
+        check_resume(setting.catalog.steps[kind], fields.rest, place / "on_interrupt", setting.catalog)
     return PlacedStep(replace(step, config=fields.rest), place)
 
 
@@ -146,6 +149,8 @@ def _check_config(
     if kind == APPROVE and isinstance(config.get(NOTIFY), str | list | Mapping):
         read_notify(config[NOTIFY], place / NOTIFY, setting)
     models.check(model, config, place, known=known)
+    if works_by_agent(model):
+        check_agent(config, place, setting)
     runner = config.get("runner")
     if isinstance(runner, str) and not is_templated(runner):
         check_runner(runner, place / "runner", setting.catalog)

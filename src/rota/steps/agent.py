@@ -9,7 +9,8 @@ from pydantic import BaseModel, Field, model_validator
 from rota.model.job import OnInterrupt
 from rota.ports.files import read_text, resolve_inside
 from rota.ports.steps import StepContext, StepResult
-from rota.steps.prompts import AgentKeys, ask_agent
+from rota.steps.agent_keys import RAW, AgentKeys
+from rota.steps.prompts import ask_agent
 from rota.templates import render
 
 _PROMPT_LIMIT = 1_000_000
@@ -36,7 +37,7 @@ class AgentStep:
 
     key: ClassVar[str] = "agent"
     params: ClassVar[type[BaseModel]] = AgentParams
-    raw: ClassVar[frozenset[str]] = frozenset({"agent", "input"})
+    raw: ClassVar[frozenset[str]] = RAW | {"agent"}
     on_interrupt: ClassVar[OnInterrupt] = OnInterrupt.ASK
 
     async def run(self, params: AgentParams, ctx: StepContext) -> StepResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, ClassVar
 
@@ -10,10 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from rota.model.job import OnInterrupt
 from rota.ports.processes import HostCall
 from rota.ports.steps import Done, StepContext, StepResult
+from rota.spec.agent_keys import CONTEXT_BUDGET, LEAST_CONTEXT, MOST_CONTEXT
 
 # In the room `workspace`, which steps do not import: it is called in a host.
 TARGET = "rota.workspace.index.hosted:build_context"
-BUDGET, LEAST, MOST = 8_000, 100, 1_000_000
+BUDGET, LEAST, MOST = CONTEXT_BUDGET, LEAST_CONTEXT, MOST_CONTEXT
 
 _Path = Annotated[str, StringConstraints(min_length=1)]
 
@@ -50,30 +52,41 @@ class ContextStep:
     async def run(self, params: ContextParams, ctx: StepContext) -> StepResult:
         """Bring the index up to date and ask it, in a host; the Markdown is the output."""
         paths = [params.in_] if isinstance(params.in_, str) else params.in_
-        call = HostCall(
-            TARGET,
-            {
-                "workspace": str(ctx.workspace),
-                "config": asdict(ctx.config.index),
-                "text": params.context,
-                "budget": params.budget,
-                "paths": paths,
-                "since": None if params.since is None else str(params.since),
-                "now": ctx.services.clock.now(),
-                "timezone": str(ctx.values.get("timezone") or ctx.job.timezone or ctx.config.timezone),
-                "most_bytes": ctx.config.limits.value,
-            },
-            ctx.env,
-            ctx.workspace,
-            limits=ctx.limits,
-        )
-        found: dict[str, Any] = await ctx.services.hosts.call(call, ctx.log)
-        for problem in found.get("problems", ()):
-            ctx.say(f"not indexed: {problem}")
-        count, files, tokens = found["count"], found["paths"], found["tokens"]
-        ctx.say(
-            f"{count} passage{'' if count == 1 else 's'} of {len(files)} file{'' if len(files) == 1 else 's'},"
-            f" about {tokens} tokens"
-        )
+        found = await passages(ctx, params.context, budget=params.budget, paths=paths, since=params.since)
         text: str = found["text"]
-        return Done(text, {"text": text, "count": count, "paths": files, "tokens": tokens})
+        return Done(
+            text,
+            {"text": text, "count": found["count"], "paths": found["paths"], "tokens": found["tokens"]},
+        )
+
+
+async def passages(
+    ctx: StepContext, question: str, *, budget: int, paths: Sequence[str], since: str | int | None
+) -> dict[str, Any]:
+    """Passages about a question: `text`, `count`, `paths` of files, `tokens`. Says in the log what was found."""
+    call = HostCall(
+        TARGET,
+        {
+            "workspace": str(ctx.workspace),
+            "config": asdict(ctx.config.index),
+            "text": question,
+            "budget": budget,
+            "paths": list(paths),
+            "since": None if since is None else str(since),
+            "now": ctx.services.clock.now(),
+            "timezone": str(ctx.values.get("timezone") or ctx.job.timezone or ctx.config.timezone),
+            "most_bytes": ctx.config.limits.value,
+        },
+        ctx.env,
+        ctx.workspace,
+        limits=ctx.limits,
+    )
+    found: dict[str, Any] = await ctx.services.hosts.call(call, ctx.log)
+    for problem in found.get("problems", ()):
+        ctx.say(f"not indexed: {problem}")
+    count, files, tokens = found["count"], found["paths"], found["tokens"]
+    ctx.say(
+        f"{count} passage{'' if count == 1 else 's'} of {len(files)} file{'' if len(files) == 1 else 's'},"
+        f" about {tokens} tokens"
+    )
+    return found

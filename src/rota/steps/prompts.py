@@ -1,117 +1,211 @@
-"""What `agent` and `skill` share: their keys, inputs as sections of a prompt, the choice of a runner."""
+"""What `agent` and `skill` share: a prompt is worked on by a runner, in a conversation, under permissions and budgets."""
 
 from __future__ import annotations
 
-import json
-import re
+import asyncio
+import uuid
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from rota.model.agent import Caps, Denial, OnDenied, Outcome, Permissions
+from rota.model.errors import RotaError, StepError
+from rota.ports.agents import Account, AgentRequest, AgentResult, Runner, success_of
+from rota.ports.steps import Done, StepContext, StepResult, Waiting
+from rota.spec.agent_keys import ServerKeys
+from rota.steps.agent_answers import (
+    Judged,
+    done,
+    failed,
+    in_words,
+    judge,
+    permission_question,
+    read_schema,
+    values_of,
+)
+from rota.steps.agent_keys import AgentKeys
+from rota.steps.conversations import Talk, find_talk
+from rota.steps.prompt_text import section, system_prompt, whole_prompt
+from rota.steps.runner_choice import choose_runner
+from rota.templates import fill_secrets_in
 
-from rota.model.agent import Caps, Outcome
-from rota.model.errors import StepError
-from rota.model.run import Reason
-from rota.ports.agents import Account, AgentRequest, AgentResult, Runner
-from rota.ports.commands import capped
-from rota.ports.steps import Done, Failed, StepContext, StepResult, Waiting
-from rota.steps.inputs import file_text, may_name_file
-from rota.templates import render_value
-
-INPUT_LIMIT = 100_000
+_CUT_OFF = "You were interrupted in the midst of this. Look at what is done already, do not do it again, and go on from there."
+_ANSWER_LIMIT = 50_000
 
 
-class AgentKeys(BaseModel):
-    """The keys of every step that an agent works on."""
+@dataclass(frozen=True)
+class _Work:
+    """One try: who works on what, for whose money."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    runner: str = Field(
-        default="auto",
-        description="What executes it: `auto` (the workspace's choice, else the first that is set up), or one "
-        "runner by name; that one is never replaced by another.",
-    )
-    model: str | None = Field(default=None, description="The model, as the runner names it.")
-    input: dict[str, Any] = Field(
-        default={},
-        description="Named inputs. The path of a text file in the workspace puts in the file's text (up to "
-        "100 KB); anything else goes in as it is. `{{ values }}` may complete a path below a folder that is "
-        "spelled out (`notes/{{ today }}.md`), but a value alone is never taken for a path.",
-    )
+    runner: Runner
+    request: AgentRequest
+    talk: Talk
+    ctx: StepContext
+    minutes: float | None = None
 
 
 async def ask_agent(keys: AgentKeys, prompt: str, ctx: StepContext) -> StepResult:
-    """Have the chosen runner work on the prompt and the inputs."""
-    runner = _choose(keys.runner, ctx)
-    whole = prompt.rstrip() + "".join(_section(name, raw, ctx) for name, raw in keys.input.items()) + "\n"
+    """Have the chosen runner work on the prompt, its inputs and its context."""
+    runner = await choose_runner(keys.runner, ctx)
+    talk = await find_talk(keys.session, runner, ctx)
+    schema = await read_schema(keys.schema_, ctx)
     model = keys.model or ctx.config.agent.model
-    account = await _account(runner, model, ctx)
+    caps = Caps() if keys.budget is None else keys.budget.caps()
+    request = AgentRequest(
+        talk.said or await whole_prompt(prompt, keys, ctx),
+        model,
+        system=system_prompt(keys.system, ctx),
+        session=talk.before,
+        session_id=str(uuid.uuid4()),
+        tools=_tools(keys.tools),
+        mcp=_servers(keys.mcp, ctx),
+        schema=schema,
+        permissions=_permissions(keys, ctx),
+    )
+    if talk.cut and not talk.said:
+        request = replace(request, prompt=f"{_CUT_OFF}\n\n{section('The task', request.prompt, 10**9)}\n")
+    account = await _account(runner, model, caps, ctx)
+    minutes = caps.minutes if account is None else account.caps.minutes
     try:
-        result = await runner.run(AgentRequest(whole, model, account), ctx)
+        work = _Work(runner, replace(request, account=account), talk, ctx, minutes)
+        result = await _work(work)
     finally:
         if account is not None:
             await account.close()
-    return result if isinstance(result, Waiting) else _step_result(result)
+    return replace(result, kept=_success(result, work)) if isinstance(result, Done) else result
 
 
-async def _account(runner: Runner, model: str | None, ctx: StepContext) -> Account | None:
+def _success(result: Done, work: _Work) -> dict[str, Any]:
+    """That the runner had an answer, for `rota agents`."""
+    ctx = work.ctx
+    about = {"job": ctx.job.id, "run": ctx.run.id, "model": result.values.get("model")}
+    return {success_of(work.runner.key): {"at": ctx.services.clock.now(), **about}}
+
+
+async def _work(work: _Work) -> StepResult:
+    """The call of the runner, a second one where the answer is not what was asked for, and what that makes of the try."""
+    await work.talk.begin()
+    try:
+        result = await _call(work, work.request)
+    except RotaError as error:
+        ended = Outcome.INTERRUPTED if error.code == "spawner_ended" else Outcome.FAILED
+        await work.talk.end(AgentResult(ended))
+        raise
+    if isinstance(result, Waiting):
+        await work.talk.drop()  # it is a person's now
+        return result
+    wanted = _to_be_asked(work, result)
+    if wanted and result.session is not None:
+        await work.talk.ask(result.session, wanted)
+        work.ctx.say(f"asks for permission to {'; '.join(map(in_words, wanted))}")
+        return permission_question(result, wanted, work.ctx)
+    judged = None
+    if result.outcome is Outcome.DONE and work.request.schema is not None:
+        result, judged = await _judged(work, result, work.request.schema)
+    if judged is not None and judged.fault is not None:
+        await work.talk.drop()
+    else:
+        await work.talk.end(result)
+    values = values_of(
+        result, work.runner, work.request.account, result.denied, None if judged is None else judged.data
+    )
+    return done(result, judged, values) if result.outcome is Outcome.DONE else failed(result, values)
+
+
+async def _call(work: _Work, request: AgentRequest) -> AgentResult | Waiting:
+    return await in_time(work.runner.run(request, work.ctx), work.minutes)
+
+
+async def in_time(
+    work: Coroutine[Any, Any, AgentResult | Waiting], minutes: float | None
+) -> AgentResult | Waiting:
+    """A runner's work, ended where the minutes of its budgets are over."""
+    if minutes is None:
+        return await work
+    try:
+        async with asyncio.timeout(minutes * 60) as limit:
+            return await work
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        left = f"{minutes:,.1f}".removesuffix(".0")
+        return AgentResult(
+            Outcome.BUDGET, detail=f"the {left} min that its budget had left are over", retry=False
+        )
+
+
+async def _judged(work: _Work, result: AgentResult, schema: Mapping[str, Any]) -> tuple[AgentResult, Judged]:
+    """The answer held against the schema; where the runner knows nothing of schemas, with a second chance."""
+    judged = await judge(result, schema, work.ctx)
+    if judged.fault is None or result.structured is not None:
+        return result, judged
+    work.ctx.say(f"{judged.fault}: asked once more")
+    again = await _call(work, _once_more(work, result, judged.fault))
+    if isinstance(again, Waiting) or again.outcome is not Outcome.DONE:
+        return result, judged
+    both = replace(
+        again,
+        usage=result.usage + again.usage,
+        turns=result.turns + again.turns,
+        tool_calls=result.tool_calls + again.tool_calls,
+        denied=(*result.denied, *again.denied),
+        session=again.session or result.session,
+    )
+    return both, await judge(again, schema, work.ctx)
+
+
+def _once_more(work: _Work, result: AgentResult, fault: str) -> AgentRequest:
+    words = f"{fault[0].upper()}{fault[1:]}. Give the whole answer again, as JSON that fits the schema, and nothing else."
+    if result.session is not None and result.session.id:
+        return replace(work.request, prompt=f"{words}\n", session=result.session)
+    answer = section("Your last answer", result.text, _ANSWER_LIMIT)
+    return replace(work.request, prompt=f"{work.request.prompt.rstrip()}\n\n{answer}\n\n{words}\n")
+
+
+def _to_be_asked(work: _Work, result: AgentResult) -> tuple[Denial, ...]:
+    """What a person is asked about: what was denied, each thing once, and not what a person has denied already."""
+    denied = tuple(dict.fromkeys(result.denied))
+    for one in denied:
+        work.ctx.say(f"denied: {in_words(one)}")
+    if work.request.permissions.on_denied is not OnDenied.ASK:
+        return ()
+    if result.outcome not in {Outcome.DONE, Outcome.FAILED}:
+        return ()
+    wanted = tuple(one for one in denied if one not in work.talk.refused)
+    if wanted and (result.session is None or not result.session.id):
+        work.ctx.say("nobody is asked about it: this runner keeps no conversation to go on with")
+        return ()
+    return wanted
+
+
+async def _account(runner: Runner, model: str | None, caps: Caps, ctx: StepContext) -> Account | None:
     meter = ctx.services.meter
-    return None if meter is None else await meter.open(ctx, runner=runner.key, model=model, caps=Caps())
+    return None if meter is None else await meter.open(ctx, runner=runner.key, model=model, caps=caps)
 
 
-def _step_result(result: AgentResult) -> Done | Failed:
-    """What an agent's work makes of the try."""
-    if result.outcome is Outcome.DONE:
-        return Done(result.text, exit_code=result.exit_code)
-    reason = Reason(result.code or result.outcome.value, result.detail or result.outcome.value)
-    return Failed(
-        reason,
-        exit_code=result.exit_code,
-        retry=result.retry,
-        retry_after=result.retry_after,
-        output=result.text,
-    )
+def _permissions(keys: AgentKeys, ctx: StepContext) -> Permissions:
+    return ctx.config.agent.permissions if keys.permissions is None else keys.permissions.permissions()
 
 
-def _choose(wanted: str, ctx: StepContext) -> Runner:
-    runners = ctx.services.runners
-    pinned = wanted if wanted != "auto" else ctx.config.agent.runner
-    if pinned == "auto":
-        chosen = next((runner for runner in runners.values() if runner.configured(ctx.config)), None)
-        if chosen is None:
-            raise StepError(
-                "no agent runner is set up",
-                code="no_runner",
-                permanent=True,
-                hint="set `agent:` in rota.yaml",
-            )
-        ctx.say(f"runner: {chosen.key} (the first that is set up)")
-        return chosen
-    if pinned not in runners:
-        raise StepError(
-            f"there is no agent runner {pinned!r}",
-            code="unknown_runner",
-            permanent=True,
-            hint=f"there are: {', '.join(runners)}",
-        )
-    if not runners[pinned].configured(ctx.config):
-        raise StepError(
-            f"the agent runner {pinned!r} is not set up; no other takes its place",
-            code="runner_not_set_up",
-            permanent=True,
-            hint=f"set it up under `agent:` in rota.yaml, or take away `runner: {pinned}`",
-        )
-    ctx.say(f"runner: {pinned}")
-    return runners[pinned]
+def _tools(said: str | list[str] | None) -> tuple[str, ...] | None:
+    return None if said is None else (said,) if isinstance(said, str) else tuple(said)
 
 
-def _section(name: str, raw: Any, ctx: StepContext) -> str:
-    value = render_value(raw, ctx.values)
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    heading = f"## Input: {name}"
-    file = (
-        file_text(text, ctx.workspace, INPUT_LIMIT) if isinstance(raw, str) and may_name_file(raw) else None
-    )
-    if file is not None:
-        heading, text = f"{heading} (the file {text})", file
-    fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", text)), default=0))
-    return f"\n\n{heading}\n\n{fence}\n{capped(text, INPUT_LIMIT)}\n{fence}"
+def _servers(said: str | list[str] | dict[str, ServerKeys], ctx: StepContext) -> dict[str, Mapping[str, Any]]:
+    """The MCP servers by name, secrets filled in."""
+    known = ctx.config.agent.mcp
+    found: dict[str, Mapping[str, Any]] = {}
+    if isinstance(said, dict):
+        found = {name: server.server() for name, server in said.items()}
+    else:
+        for name in (said,) if isinstance(said, str) else said:
+            if name not in known:
+                there = ", ".join(known)
+                raise StepError(
+                    f"there is no MCP server {name!r} in rota.yaml",
+                    code="no_server",
+                    permanent=True,
+                    hint=f"there are: {there}" if there else "add it there: `agent: {mcp: {NAME: ...}}`",
+                )
+            found[name] = ServerKeys.model_validate(known[name]).server()
+    return {name: fill_secrets_in(dict(server), ctx.services.secrets.get) for name, server in found.items()}

@@ -13,7 +13,8 @@ from rota.model.errors import NotFoundError, PathError
 from rota.model.job import OnInterrupt
 from rota.ports.files import read_text, resolve_inside
 from rota.ports.steps import StepContext, StepResult
-from rota.steps.prompts import AgentKeys, ask_agent
+from rota.steps.agent_keys import RAW, AgentKeys
+from rota.steps.prompts import ask_agent
 
 SKILL_FOLDERS = (".rota/skills", ".claude/skills", ".agents/skills")
 _SKILL_LIMIT = 500_000
@@ -35,7 +36,7 @@ class SkillStep:
 
     key: ClassVar[str] = "skill"
     params: ClassVar[type[BaseModel]] = SkillParams
-    raw: ClassVar[frozenset[str]] = frozenset({"input"})
+    raw: ClassVar[frozenset[str]] = RAW
     on_interrupt: ClassVar[OnInterrupt] = OnInterrupt.ASK
 
     async def run(self, params: SkillParams, ctx: StepContext) -> StepResult:

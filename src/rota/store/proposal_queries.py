@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlalchemy import delete, func, or_, select, update
 
 from rota.store.core import columns, constant, here, insert, param, statement
-from rota.store.schema import jobs, proposals
+from rota.store.schema import jobs
+from rota.store.schema_agents import proposals
 
 _p = proposals.c
 _SELECT = select(*columns(proposals)).where(here(proposals))

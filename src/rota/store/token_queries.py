@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import delete, select, update
 
 from rota.store.core import columns, here, insert_new, param, statement
-from rota.store.schema import agent_tokens
+from rota.store.schema_agents import agent_tokens
 
 _t = agent_tokens.c
 _THIS = _t.name == param("token_name")

@@ -18,6 +18,8 @@ from rota.store.looks import Looks
 from rota.store.outbox import Outbox
 from rota.store.proposals import Proposals
 from rota.store.runs import Runs
+from rota.store.sessions import Sessions
+from rota.store.spend import Spending
 from rota.store.sql import Session
 from rota.store.takes import Takes
 from rota.store.tokens import Tokens
@@ -41,6 +43,8 @@ class SqlTx:
         self.cursors = Cursors(session)
         self.deliveries = Deliveries(session)
         self.looks = Looks(session)
+        self.sessions = Sessions(session)
+        self.spend = Spending(session)
         self.proposals = Proposals(session)
         self.tokens = Tokens(session)
         self.cards = Cards(session)

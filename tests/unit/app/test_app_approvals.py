@@ -55,11 +55,11 @@ def _wait(tx: Tx, run: Run, now: Micros, question: Approval) -> None:
     tx.runs.release(claimed, now, Reason("approval", "waits"), state=RunState.WAITING)
 
 
-def ask(opened: Opened, *, force: bool = False, **more: Any) -> Approval:
-    """A run of `plan` that waits for an approval, for an hour."""
+def ask(opened: Opened, *, force: bool = False, kind: str = "approval", **more: Any) -> Approval:
+    """A run of `plan` that waits for an approval (or something of its kind), for an hour."""
     run, now = run_job(opened.app, "plan", force=force), opened.clock.now()
     keys = {"choices": ("approve", "deny"), "expires_at": now + HOUR, "on_deny": OnDeny.FAIL, **more}
-    question = Approval(run.id, "ok", "approval", "Send it?", now, "plan", **keys)
+    question = Approval(run.id, "ok", kind, "Send it?", now, "plan", **keys)
     opened.app.store.write_now(partial(_wait, run=run, now=now, question=question))
     return question
 
@@ -141,6 +141,22 @@ def test_a_run_that_asks_nothing(opened: Opened, approvals: Approvals) -> None:
     run = run_job(opened.app, "plan")
     with pytest.raises(ConflictError, match="waits for no answer"):
         approve(opened.app, run.id, by="ana")
+
+
+def test_what_an_agent_wants_is_allowed_like_an_approval_at_the_command_line_and_by_link(
+    opened: Opened, approvals: Approvals
+) -> None:
+    first = ask(opened, kind="permission")
+    assert approve(opened.app, "plan", by="ana")[1] == "approve"
+    assert stored(opened, first).answer == "approve"
+    second = ask(opened, kind="permission", force=True, fallback="deny", on_deny=OnDeny.CONTINUE)
+    token = token_of(opened, second)
+    shown = show(approvals, token)
+    assert shown.status == 200
+    assert isinstance(shown.body, str)
+    assert "it is denied, and the agent goes on without it" in shown.body
+    assert post(approvals, token, choice="deny", reason="no").status == 200
+    assert (stored(opened, second).answer, stored(opened, second).reason) == ("deny", "no")
 
 
 def test_prompts_are_not_approved(opened: Opened, approvals: Approvals) -> None:

@@ -285,8 +285,8 @@ def test_a_skip_behind_a_failed_step_stays_one_when_the_run_goes_on(world: World
 
         write = Journal._write
 
-        async def dies_after_b(self: Journal, *args: object) -> None:
-            await write(self, *args)  # type: ignore[arg-type]
+        async def dies_after_b(self: Journal, *args: object, **more: object) -> None:
+            await write(self, *args, **more)  # type: ignore[arg-type]
             if args[0].step_id == "b":  # type: ignore[attr-defined]
                 world.store.dead = True
 

@@ -21,7 +21,7 @@ from rota.model.config import WorkspaceConfig
 from rota.model.instants import Micros
 from rota.model.job import Job, Notify, Step
 from rota.model.run import Run, RunState
-from rota.ports.agents import AgentRequest, AgentResult, Runner
+from rota.ports.agents import AgentRequest, AgentResult, Runner, RunnerContext, RunnerState
 from rota.ports.processes import Command, Exit, HostCall, OnOutput
 from rota.ports.sources import Conflict
 from rota.ports.steps import (
@@ -156,13 +156,17 @@ class EchoRunner:
     key: str
     ready: bool = True
     requests: list[AgentRequest] = field(default_factory=list)
+    answers: list[AgentResult] = field(default_factory=list)
 
     def configured(self, config: WorkspaceConfig) -> bool:
         return self.ready
 
+    async def state(self, ctx: RunnerContext) -> RunnerState:
+        return RunnerState(self.ready, missing=None if self.ready else f"`{self.key}` is not on PATH")
+
     async def run(self, request: AgentRequest, ctx: StepContext) -> AgentResult:
         self.requests.append(request)
-        return AgentResult(Outcome.DONE, f"{self.key} answers")
+        return self.answers.pop(0) if self.answers else AgentResult(Outcome.DONE, f"{self.key} answers")
 
 
 @dataclass

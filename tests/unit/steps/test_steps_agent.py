@@ -115,7 +115,7 @@ def test_the_workspace_s_runner_goes_before_the_order(bench: Bench, echo: type[E
 
 def test_a_pinned_runner_is_never_replaced(bench: Bench, echo: type[EchoRunner]) -> None:
     bench.runners = {"command": echo("command", ready=False), "inbox": echo("inbox")}
-    with pytest.raises(StepError, match="'command' is not set up; no other takes its place"):
+    with pytest.raises(StepError, match="'command' is not set up: `command` is not on PATH; no other takes"):
         bench.run({"agent": "Hello", "runner": "command"})
     with pytest.raises(StepError, match="no agent runner 'claude'") as caught:
         bench.run({"agent": "Hello", "runner": "claude"})

@@ -16,6 +16,8 @@ from rota.store import (
     ledger_queries,
     outbox_queries,
     run_queries,
+    session_queries,
+    spend_queries,
     statements,
     trigger_queries,
 )
@@ -64,6 +66,14 @@ PLANS = [
     (card_queries.ARCHIVED, "cards_archived"),
     (card_queries.COUNT_ARCHIVED, "cards_archived"),
     (card_queries.WITH_KEY, "cards_by_key"),
+    (spend_queries.USED_OF_JOB, "spend_by_job"),
+    (spend_queries.USED_OF_ALL, "spend_by_time"),
+    (spend_queries.USED_OF_RUN, "sqlite_autoindex_spend_1"),
+    (spend_queries.BY_QUARTER, "spend_by_time"),
+    (spend_queries.USUAL, "accounts_by_step"),
+    (spend_queries.AT_WORK, "accounts_open"),
+    (spend_queries.PRUNE, "spend_by_time"),
+    (session_queries.PRUNE, "sessions_kept"),
     (event_queries.AFTER, "INTEGER PRIMARY KEY"),
     (event_queries.AFTER_OF_JOB, "events_by_job"),
 ]

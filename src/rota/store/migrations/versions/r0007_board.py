@@ -1,6 +1,6 @@
 """The board: cards and what was said on them; who has taken which prompt of the inbox.
 
-Revises: 0004.
+Revises: 0006.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0007"
+down_revision = "0006"
 
 _INTEGER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
@@ -75,6 +75,10 @@ def upgrade() -> None:
         ),
         sqlite_strict=True,
     )
+    _takes()
+
+
+def _takes() -> None:
     op.create_table(
         "takes",
         _text("workspace_id"),

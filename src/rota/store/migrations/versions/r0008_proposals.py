@@ -1,6 +1,6 @@
 """What agents do: proposals, the keys to the MCP door, and by which proposal a job became what it is.
 
-Revises: 0005.
+Revises: 0007.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0008"
+down_revision = "0007"
 
 _INTEGER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _PENDING = sa.text("state IN ('open', 'applying')")
