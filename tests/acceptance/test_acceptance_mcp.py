@@ -187,6 +187,19 @@ def test_commands_that_an_agent_types_in_a_run_go_the_same_way(rota: Rota) -> No
     assert rota.ids() == ["asks"]
 
 
+def test_an_agent_in_a_run_has_the_tools_that_its_step_may_use(rota: Rota) -> None:
+    rota.write(
+        "agent.sh",
+        f"{sys.executable} -m rota add made --run true 2>&1\n{sys.executable} -m rota pause bound 2>&1\n",
+    )
+    rota.write(".rota/rota.yaml", "timezone: UTC\nagent: {command: sh agent.sh}\n")
+    rota.job("bound", "steps: [{agent: Do what you like., permissions: {rota: [job_pause]}}]\n")
+    rota("run", "bound", "--wait")
+    said = rota.quick("logs", "bound").out
+    assert "may not use `job_create`" in said
+    assert "Proposed as P-1: pause the job `bound`" in said
+
+
 def post(rota: Rota, **headers: str) -> httpx.Response:
     """A request of the simplest kind."""
     body = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
