@@ -29,11 +29,12 @@ from rota.app.sync import sync
 from rota.app.wiring import App, build_engine
 from rota.engine.core import Engine
 from rota.engine.process_tree import become_subreaper
-from rota.model.agent import AgentSession, Denial, Usage, run_key
+from rota.model.agent import Actor, AgentSession, Denial, Usage, run_key
 from rota.model.card import Author, AuthorKind
 from rota.model.delivery import Delivery
 from rota.model.instants import DAY, HOUR, MINUTE, Micros
 from rota.model.ledger import DaemonRecord
+from rota.model.proposal import POLICY, AgentToken, Deed, Proposal, ProposalState
 from rota.model.run import StepRun, StepState
 from rota.model.spend import OpenAccount, Spend, Used
 from rota.ports.cards import NewCard
@@ -88,6 +89,7 @@ async def _days(opened: Opened, engine: Engine) -> None:
     await _pass(engine)
     answer(app, "plan", "1. Rest", by="sam")
     await _pass(engine)
+    app.store.write_now(partial(_agents_came, at=clock.now()))
 
 
 async def _end(opened: Opened, engine: Engine) -> None:
@@ -128,6 +130,19 @@ def _came(tx: Tx, run_id: str, at: Micros) -> None:
         headers, {"source": "test"}, body, binary=False, size=len(body), run_id=run_id,
     )  # fmt: skip
     tx.deliveries.add([one])
+
+
+def _agents_came(tx: Tx, at: Micros) -> None:
+    claude = Actor("claude", run="r-1", job="plan", step="plan")
+    wish = Proposal(
+        Deed.CREATE, claude, "create the job `brief`", at, job_id="brief", why="Ana asked for it",
+        path=".rota/jobs/brief.yaml", after="schedule: daily\nrun: 'true'\n", hash="0badc0de",
+        detail={"fires": [at + DAY]}, expires_at=at + 14 * DAY,
+    )  # fmt: skip
+    tx.proposals.add(wish)
+    done = replace(wish, deed=Deed.RUN, job_id="plan", state=ProposalState.APPLIED, path=None, after=None)
+    tx.proposals.add(replace(done, decided_at=at, decided_by=POLICY, result="run r-2"))
+    tx.tokens.add(AgentToken("laptop", "c0ffee" * 10, "claude", ("look", "job_*"), at, at + DAY, at))
 
 
 def _paid(tx: Tx, run_id: str, at: Micros) -> None:
