@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support import paying
 from tests.support.rota import Rota, new_workspace
 
 
@@ -14,3 +15,4 @@ def rota(tmp_path: Path) -> Iterator[Rota]:
     """`rota` in a new, empty workspace."""
     with new_workspace(tmp_path / "work") as driver:
         yield driver
+    paying.forget()

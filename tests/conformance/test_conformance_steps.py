@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticUndefined
 
+from rota.engine.board import StoredBoard
+from rota.model.card import Author, Card
 from rota.model.config import WorkspaceConfig
 from rota.model.errors import RotaError, StepError
 from rota.model.job import Job, Notify, OnInterrupt, Step
 from rota.model.run import Run, RunState
+from rota.ports.cards import NewCard
 from rota.ports.clock import SystemClock
 from rota.ports.processes import Command, Exit, HostCall, OnOutput
 from rota.ports.sources import Conflict
 from rota.ports.steps import Done, Failed, Services, StepContext, StepKind, Waiting
+from rota.ports.store import Store
 from rota.runners.registry import RUNNERS
 from rota.steps.registry import STEPS
+from rota.store import open_store
 from rota.templates import render_value
 
 KINDS = pytest.mark.parametrize("kind", STEPS.values(), ids=list(STEPS))
@@ -38,6 +43,7 @@ GOOD: Mapping[str, Mapping[str, Any]] = {
     "context": {"context": "plan", "budget": 500, "in": ["."], "since": "7d"},
     "agent": {"agent": "Hello", "input": {"a": "b"}, "runner": "inbox", "model": "x"},
     "skill": {"skill": "plan", "input": {"a": "b"}, "runner": "inbox"},
+    "card": {"card": "Call Priya", "body": "x", "column": "todo", "tags": ["a"], "due": "3d", "key": "x"},
     "notify": {"notify": {"type": "none", "message": "x"}},
     "approve": {"approve": "Well?", "preview": "a text", "expires": "1h"},
 }
@@ -74,6 +80,23 @@ class Stub:
         return True
 
 
+class LateBoard:
+    """The real board; its state is made when a step first asks for it."""
+
+    stores: ClassVar[dict[Path, Store]] = {}
+
+    def __init__(self, workspace: Path) -> None:
+        self._path = workspace / "state.db"
+
+    async def create(
+        self, card: NewCard, by: Author, config: WorkspaceConfig, timezone: str
+    ) -> tuple[Card, bool]:
+        if self._path not in self.stores:
+            self.stores[self._path] = open_store(self._path)
+        board = StoredBoard(self.stores[self._path], SystemClock(), Stub())
+        return await board.create(card, by, config, timezone)
+
+
 class States:
     """Sources that were never asked."""
 
@@ -96,16 +119,20 @@ def context(workspace: Path, step: Step) -> StepContext:
         workspace=workspace, config=WorkspaceConfig(), job=Job("job", "Job", (step,)), step=step,
         run=Run("run-1", "job", RunState.RUNNING, "hash", 0), attempt=1, values={"payload": {"x": "a\0\ud800"}},
         env={"PATH": "/usr/bin:/bin"}, timeout=5.0, log=lambda _stream, _data: None,
-        services=Services(SystemClock(), stub, stub, stub, STEPS, {}, {}, RUNNERS, stub, States()),
+        services=Services(
+            SystemClock(), stub, stub, stub, STEPS, {}, {}, RUNNERS, stub, States(), board=LateBoard(workspace),
+        ),
     )  # fmt: skip
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Path:
+def workspace(tmp_path: Path) -> Iterator[Path]:
     for path in ("scripts/a.sh", "a.py", ".rota/skills/plan/SKILL.md"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("x")
-    return tmp_path
+    yield tmp_path
+    while LateBoard.stores:
+        LateBoard.stores.popitem()[1].close()
 
 
 def keys_of(params: type[BaseModel]) -> dict[str, Any]:

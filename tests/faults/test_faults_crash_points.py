@@ -33,6 +33,7 @@ from tests.support.looking import (
     poll_what_is_away,
     watch_files,
 )
+from tests.support.proposals import wish_for_a_job
 from tests.support.rota import WITHIN, Rota, eventually
 
 from rota.app.control import running_daemon
@@ -73,6 +74,18 @@ def asked(rota: Rota) -> str:
     run_id = rota.quick("run", "asks").out.strip()
     eventually(lambda: run_id in rota.quick("inbox", "--json").out, "it asks")
     return run_id
+
+
+def pays(rota: Rota) -> None:
+    """Run the job that has a step to pay for."""
+    rota.quick("run", "pays")
+
+
+def hand_in_what_was_taken(rota: Rota) -> None:
+    """By one who took a prompt before they died."""
+    for item in rota.quick("inbox", "--json").json:
+        if item["taken_by"] is not None:
+            rota.quick("inbox", "done", item["run"], "--text", "well")
 
 
 def two_minutes_pass(rota: Rota) -> None:
@@ -149,6 +162,11 @@ def called(rota: Rota) -> str:
     return str(reply.json["delivery"])
 
 
+def proposed(rota: Rota) -> str:
+    """An agent proposes a job; the proposal's id."""
+    return wish_for_a_job(rota.root, f"wished-{time.time_ns()}")
+
+
 def a_file_came(rota: Rota) -> None:
     watch_files(rota)
     drop(rota)
@@ -185,6 +203,10 @@ WAYS = {
     "dispatcher.expired": Way(then=lambda rota: rota.quick("run", "decides")),
     "executor.released": Way(then=is_stopped_at_work),
     "plain.given_back": Way(then=a_slow_crowd),
+    "meter.opened": Way(then=pays),
+    "meter.before_record": Way(then=pays),
+    "meter.recorded": Way(then=pays),
+    "meter.closed": Way(then=pays),
     "resume.answer_taken": Way(then=lambda rota: rota("inbox", "answer", asked(rota), "well")),
     "recovery.messages_reopened": Way(before=two_minutes_pass),
     "sessions.kept": Way(then=lambda rota: rota.quick("run", "talks")),
@@ -195,10 +217,15 @@ WAYS = {
     "retention.logs_gone": AN_HOUR,
     "retention.runs_gone": AN_HOUR,
     "retention.done": AN_HOUR,
+    "proposals.decided": Way(command=lambda rota: ("approve", proposed(rota))),
+    "proposals.carried_out": Way(command=lambda rota: ("approve", proposed(rota))),
     "intake.before_write": Way(then=calls),
     "intake.after_write": Way(then=calls),
     "hooks.replayed": Way(command=lambda rota: ("hook", "replay", called(rota))),
     "commands.queued": Way(command=lambda _rota: ("run", "slow")),
+    "board.card_made": Way(then=lambda rota: rota.quick("run", "puts")),
+    "inbox.taken": Way(command=lambda rota: ("inbox", "take", asked(rota))),
+    "inbox.done": Way(command=lambda rota: ("inbox", "done", asked(rota), "--text", "well")),
     "commands.answered": Way(command=lambda rota: ("inbox", "answer", asked(rota), "well")),
 }
 # Points that are met in the wake of others; and several deaths in a row, which no single one covers.
@@ -210,6 +237,7 @@ SEQUENCES = (
     ("executor.released", "outbox.returned", "outbox.not_sent", "notices.queued"),
     ("dispatcher.taken_back", "resume.answer_taken", "commands.queued", "commands.answered"),
     ("plain.begun", "plain.given_back"),
+    ("meter.opened", "meter.before_record:2", "meter.recorded", "meter.closed"),
     ("sessions.kept", "sessions.dropped", "sessions.kept:3"),
     ("intake.before_write", "intake.after_write", "hooks.replayed"),
     ("scheduler.after_write", "scheduler.rewound", "scheduler.start_called"),
@@ -265,11 +293,15 @@ def test_nothing_is_lost_or_doubled_by_kill_9_at(rota: Rota, points: tuple[str, 
     two_minutes_pass(rota)
     rota.up()
     eventually(lambda: not not_run_once(rota), "every file and every event has its one run")
+    hand_in_what_was_taken(rota)
     found = settle(rota, expected)
     assert not_run_once(rota) == []
     assert found.unrest() == {}
     assert survivors(rota) == [], "no process of its steps survives"
     assert [row["question"] for row in found.rows["approvals"] if row["state"] == "open"] == []
+    paid = "SELECT run_id, count(*) FROM spend WHERE turns > 0 GROUP BY run_id HAVING count(*) != 2"
+    assert ask_state(rota, paid) == [], "each response is counted, and counted once"
+    assert ask_state(rota, "SELECT run_id FROM accounts WHERE closed_at IS NULL") == []
 
 
 def test_the_crash_points_are_those_of_the_source() -> None:

@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -320,6 +321,21 @@ def test_twenty_calls_share_two_hosts(workspace: Workspace, system: str) -> None
             return list(await asyncio.gather(*calls))
 
     assert len(set(asyncio.run(story()))) == 2
+
+
+def test_a_call_aside_waits_for_none_that_may_wait_for_it(workspace: Workspace) -> None:
+    async def story() -> None:
+        async with workspace.pool(size=1, most=lambda: 1) as pool:
+            spinning = asyncio.create_task(pool.call(workspace.call("jobs:spin"), workspace.on_output))
+            await wait_for(lambda: b"spinning" in workspace.printed["stdout"])
+            aside = replace(workspace.call("jobs:add", a=1), aside=True)
+            async with asyncio.timeout(60):
+                assert await pool.call(aside, workspace.on_output) == 2
+            spinning.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await spinning
+
+    asyncio.run(story())
 
 
 def test_hosts_are_replaced_after_so_many_calls_and_when_they_are_large(workspace: Workspace) -> None:

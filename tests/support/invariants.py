@@ -7,6 +7,7 @@ is dead; `Inspection(root).unrest()` once everything has come to rest. Both give
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
@@ -70,7 +71,17 @@ class Inspection:
             self.damage += [f"broken reference: {row}" for row in db.execute("PRAGMA foreign_key_check")]
             db.row_factory = sqlite3.Row
             db.execute("BEGIN")
-            tables = ("runs", "steps", "attempts", "occurrences", "triggers", "jobs", "approvals", "outbox")
+            tables = (
+                "runs",
+                "steps",
+                "attempts",
+                "occurrences",
+                "triggers",
+                "jobs",
+                "approvals",
+                "outbox",
+                "cards",
+            )
             self.rows: dict[str, list[sqlite3.Row]] = {
                 table: db.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 # the names are above
                 for table in tables
@@ -90,11 +101,12 @@ class Inspection:
             "finished steps repeated": self._repeated_steps(),
             "journal untrue": self._untrue(),
             "messages lost or doubled": self._messages(),
+            "cards lost or doubled": self._cards(),
         })  # fmt: skip
 
     kinds = (
         "state damaged", "runs doubled", "runs lost", "steps doubled", "finished steps repeated", "journal untrue",
-        "messages lost or doubled", "moments missed in silence", "followers not called", "without an end",
+        "messages lost or doubled", "cards lost or doubled", "moments missed in silence", "followers not called", "without an end",
         "logs left over",
     )  # fmt: skip
 
@@ -188,6 +200,14 @@ class Inspection:
                 yield f"message {row['key']} counts as sent, and nobody was told"
             if told > row["attempts"]:
                 yield f"message {row['key']} was told {told} times in {row['attempts']} tries"
+
+    def _cards(self) -> Iterator[str]:
+        """One card to each `put` step that succeeded, and never two to a run."""
+        made = Counter(json.loads(row["created_by"]).get("run") for row in self.rows["cards"])
+        yield from (f"run {run_id} made {count} cards" for run_id, count in made.items() if count > 1)
+        for row in self.rows["steps"]:
+            if row["step_id"] == "put" and row["state"] == "succeeded" and not made[row["run_id"]]:
+                yield f"step put of {row['run_id']} succeeded, and there is no card"
 
     def _open_ends(self) -> Iterator[str]:
         """Every run is over, or waits for a person; every message is told, or waits for its next time."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing, suppress
 
+from tests.support import paying
 from tests.support.invariants import TOLD, WITNESS, Expected, Inspection
 from tests.support.rota import WITHIN, Rota, eventually
 
@@ -42,7 +43,7 @@ SETTINGS = (
 EXPECTED = Expected(
     never_twice=frozenset({"careful"}),
     follows={"tick": "after"},
-    silent=frozenset({"never", "question", "decide", "tell", "talk", "success_if"}),
+    silent=frozenset({"never", "question", "decide", "pay", "put", "tell", "talk", "success_if"}),
 )
 
 LATE = "SELECT 1 FROM triggers WHERE active AND next_due <= :now LIMIT 1"
@@ -81,8 +82,12 @@ BY_HAND = {
     + step("two"),
     "decides": "overlap: allow\nsteps:\n" + step("one")
     + "  - {id: decide, approve: Well?, expires: 1s, default: approve}\n" + step("two"),
+    "pays": "overlap: allow\nbudget: {usd: 100, per: day}\nsteps:\n" + step("one")
+    + "  - {id: pay, agent: '{\"responses\": 2, \"key\": \"once\"}', runner: paying, model: gpt-5, on_interrupt: retry}\n"
+    + step("two"),
     "talks": "overlap: allow\nretry: {attempts: 4, first: 1s, backoff: fixed}\nsteps:\n" + step("one")
     + "  - {id: talk, agent: Well?, on_interrupt: retry}\n" + step("two"),
+    "puts": "overlap: allow\nsteps:\n" + step("one") + "  - {id: put, card: Look at it, column: todo}\n" + step("two"),
     "tells": "overlap: allow\nsteps:\n" + step("one") + "  - {id: tell, notify: {type: command, command: sh tell.sh, message: x}}\n"
     + step("two"),
     "tells-slowly": "notify: [{type: command, command: sh tell-slowly.sh, message: x}]\nsteps:\n" + step("one"),
@@ -96,6 +101,8 @@ CALLED = "steps:\n" + step("one")
 
 def lay_out(rota: Rota, *, grace: str = "10s", keep: int = 100_000) -> None:
     """Write the jobs, quick ones and those for the hand."""
+    packages = rota.root.parent / "packages"
+    rota.env["PYTHONPATH"] = paying.install(packages)
     rota.write(".rota/rota.yaml", SETTINGS.format(grace=grace, keep=keep))
     rota.write("scripts/work.py", WORK)
     rota.write("tell.sh", TELL)

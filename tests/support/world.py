@@ -19,6 +19,7 @@ from tests.support.clock import FakeClock
 from rota.app.triggers import put_job, remove_job, resume_job
 from rota.engine.conversations import StoredHistory, StoredSessions
 from rota.engine.core import Engine
+from rota.engine.meter import StoredMeter
 from rota.engine.notices import StepNotifier
 from rota.engine.pausing import pause
 from rota.engine.queueing import Call, default_params, queue
@@ -330,6 +331,7 @@ class World:
         services = Services(
             self.clock, self.processes, self.hosts, self.secrets, steps, self.sources, channels, self.runners,
             StepNotifier(self.store, self.clock), StoredSourceStates(self.store, self.clock, self.secrets), self.hosts,
+            StoredMeter(self.store, self.clock),
             sessions=StoredSessions(self.store, self.clock, self.secrets), history=StoredHistory(self.store),
         )  # fmt: skip
         engine = Engine(

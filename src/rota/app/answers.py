@@ -25,7 +25,7 @@ def answer(app: App, text: str, reply: str, *, step: str | None = None, by: str 
 
     An answer that does not meet the schema of its step is refused (code `bad_answer`).
     """
-    question = _open_question(app, text, step)
+    question = open_question(app, text, step)
     if question.choices and reply not in question.choices:
         raise RotaError(
             f"{reply!r} is not one of the choices", hint="answer with " + ", ".join(question.choices)
@@ -48,7 +48,7 @@ def approve(
     `text`: a run, or a job of which one run waits. Raises NotFoundError; ConflictError where it has its answer,
     or several runs wait; RotaError for a choice that it does not offer.
     """
-    question = _open_question(app, text, step, only=DECIDED)
+    question = open_question(app, text, step, only=DECIDED)
     reply = choice if choice is not None else questions.usual_choice(question.choices)
     if reply is None:
         raise RotaError(
@@ -70,7 +70,7 @@ def give(app: App, question: Approval, reply: str, *, by: str, reason: str | Non
         questions.answer, question=question, reply=reply, by=by, now=app.clock.now(), reason=words
     )
     if not app.store.write_now(write):
-        known = _known(app, question)
+        known = latest(app, question)
         raise ConflictError(
             f"run {question.run_id}: {outcome(app, known)}", hint=f"see `rota why {question.job_id}`"
         )
@@ -92,8 +92,8 @@ def outcome(app: App, question: Approval) -> str:
     return "it does not wait for this answer any more"
 
 
-def _open_question(app: App, text: str, step: str | None, *, only: Collection[str] = ()) -> Approval:
-    """The one open question that is meant."""
+def open_question(app: App, text: str, step: str | None, *, only: Collection[str] = ()) -> Approval:
+    """The one open question that is meant. Raises NotFoundError; ConflictError where none, or another kind, is open."""
     run_id = _waiting_run(app, text, only)
     every = app.store.read(lambda tx: tx.approvals.of(run_id))
     asked = [a for a in every if a.state is ApprovalState.OPEN and step in {None, a.step_id}]
@@ -129,7 +129,7 @@ def _waiting_of_job(tx: Tx, job_id: str, only: Collection[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _known(app: App, question: Approval) -> Approval:
+def latest(app: App, question: Approval) -> Approval:
     """The question as it is now."""
     every = app.store.read(lambda tx: tx.approvals.of(question.run_id))
     return next((a for a in every if a.step_id == question.step_id), question)

@@ -12,6 +12,7 @@ from rota.app.control import nudge, running_daemon
 from rota.app.queries import find_job
 from rota.app.triggers import resume_job as resume_in
 from rota.app.wiring import App
+from rota.engine.chains import DEPTH
 from rota.engine.pausing import pause
 from rota.engine.queueing import Call, default_params, queue
 from rota.model.errors import ConflictError, NotFoundError, RotaError
@@ -21,9 +22,22 @@ from rota.model.run import Reason, Run
 from rota.ports.crash import crash_point
 from rota.spec import from_json
 
+BY_HAND = Reason("manual", "started by hand")
 
-def run_job(app: App, job_id: str, params: Mapping[str, str] | None = None, *, force: bool = False) -> Run:
-    """Queue a run now. `params` are texts, as a command line gives them.
+
+def run_job(
+    app: App,
+    job_id: str,
+    params: Mapping[str, str] | None = None,
+    *,
+    force: bool = False,
+    reason: Reason = BY_HAND,
+    depth: int = 0,
+    key: str | None = None,
+) -> Run:
+    """Queue a run now. `params` are texts, as a command line gives them. `depth`: runs that led to this one.
+
+    `key`: of its occurrence, so that asking twice for the same starts one.
 
     Raises NotFoundError; ConflictError while a run is active and `overlap` is skip (unless `force`);
     RotaError for parameters that are missing, unknown or of the wrong type.
@@ -32,23 +46,26 @@ def run_job(app: App, job_id: str, params: Mapping[str, str] | None = None, *, f
     if record.removed_at is not None:
         raise NotFoundError(f"the job `{job_id}` was removed", hint="see what there is: rota list")
     job = from_json(record.definition)
-    inputs = {"params": {**default_params(job), **typed_params(job, params or {})}}
+    inputs: dict[str, Any] = {"params": {**default_params(job), **typed_params(job, params or {})}}
+    if depth:
+        inputs[DEPTH] = depth
     now = app.clock.now()
     call = Call(
         job=replace(job, overlap=Overlap.ALLOW) if force else job,
         definition=record.hash,
         trigger_id="manual",
         due_at=now,
-        reason=Reason("manual", "started by hand"),
+        reason=reason,
+        key=key,
         inputs=inputs,
     )
-    run, reason = app.store.write_now(partial(queue, call=call, now=now))
+    run, why_not = app.store.write_now(partial(queue, call=call, now=now))
     crash_point("commands.queued")
     if run is None:
         alone = running_daemon(app.layout) is None
         wait = "no daemon is running: `rota tick` takes it up" if alone else "wait for it"
         raise ConflictError(
-            f"not started: {reason.text}", hint=f"{wait}; or `rota cancel` it, or use --force"
+            f"not started: {why_not.text}", hint=f"{wait}; or `rota cancel` it, or use --force"
         )
     nudge(app.layout)
     return run

@@ -17,6 +17,7 @@ from typing import Protocol
 import structlog
 
 from rota.app.control import DaemonInfo, hold_lock, nudges
+from rota.app.deeds import settle
 from rota.app.freshness import Freshness
 from rota.app.init import write_schemas
 from rota.app.logs import set_up_logging
@@ -94,6 +95,7 @@ class Daemon:
                 # A file that takes long to read holds up itself; the other jobs go on as they are known.
                 await asyncio.wait({first}, timeout=FIRST_SYNC)
                 write_schemas(app.layout)
+                self._settle()
                 await engine.scheduler.daemon_started(self.id)
                 loop.add_reader(nudged, partial(_drain, nudged, engine))
                 await self._live(engine, watcher)
@@ -166,6 +168,13 @@ class Daemon:
         finally:
             for number in (*ends, signal.SIGHUP):
                 loop.remove_signal_handler(number)
+
+    def _settle(self) -> None:
+        """Finish what of agents' proposals a crash left half done."""
+        try:
+            settle(self._app)
+        except Exception:  # a proposal that cannot be settled keeps no job from running
+            log.exception("proposals_not_settled")
 
     def _end(self, engine: Engine) -> None:
         """Nothing new is started, what runs gets the grace."""

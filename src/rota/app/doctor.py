@@ -6,6 +6,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 
+from rota.app.agents import AUTO, lacks
 from rota.app.control import running_daemon
 from rota.app.doctor_hooks import Finding, look_at_hooks
 from rota.app.places import misplaced
@@ -16,15 +17,21 @@ from rota.app.wiring import App
 from rota.engine.caps import CUT_SHORT
 from rota.model.errors import RotaError
 from rota.model.instants import DAY, Micros, from_micros
+from rota.model.job import Step
+from rota.model.ledger import JobRecord
 from rota.spec import from_json
 
+_AGENT_STEPS = ("agent", "skill")
 LOW_SPACE = 200_000_000
 CUT_IS_NEWS: Micros = 7 * DAY
 
 
 def examine(app: App) -> list[Finding]:
     """Every finding, in the order in which a person would look."""
-    parts = (_folder, _settings, _state, _index, _jobs, _sources, _daemon, look_at_hooks, _messages)
+    parts = (
+        *(_folder, _settings, _prices, _state, _index, _jobs, _sources, _agents, _daemon),
+        *(look_at_hooks, _messages),
+    )
     return [finding for part in parts for finding in part(app)]
 
 
@@ -52,6 +59,15 @@ def _settings(app: App) -> Iterator[Finding]:
         yield Finding("ok", f"settings read; time zone {app.config.timezone}")
     for problem in app.kinds.problems:
         yield Finding("warning", problem)
+
+
+def _prices(app: App) -> Iterator[Finding]:
+    path = app.layout.rota / "prices.yaml"
+    if path.exists():
+        from rota.spec.prices import parse_prices
+
+        for error in parse_prices(path.read_text("utf-8", "replace"), ".rota/prices.yaml").errors:
+            yield Finding("problem", str(error), error.hint or "no agent step runs until it is mended")
 
 
 def _state(app: App) -> Iterator[Finding]:
@@ -114,6 +130,31 @@ def _sources(app: App) -> Iterator[Finding]:
         record = look.record
         text = f"{record.job_id} cannot poll {record.text}: {record.error}"
         yield Finding("problem", text, f"it is asked again by itself; `rota why {record.job_id}` says when")
+
+
+def _agents(app: App) -> Iterator[Finding]:
+    """Runners that somebody has named and that are not there: no other takes their place."""
+    pinned, usual = app.config.agent.runner, app.config.agent.model
+    # That rota.yaml names no model is no fault of its own: each step may.
+    wanted: dict[tuple[str, str | None], list[str]] = {(pinned, usual or "any"): ["rota.yaml"]}
+    for view in list_jobs(app):
+        for step in _agent_steps(view.record):
+            runner = str(step.config.get("runner", AUTO))
+            asked = (pinned if runner == AUTO else runner, step.config.get("model"))
+            wanted.setdefault(asked, []).append(view.record.id)
+    said: dict[tuple[str, str], list[str]] = {}
+    for asked, missing in lacks(app, [one for one in wanted if one[0] in app.kinds.runners]).items():
+        said.setdefault((asked[0], missing), []).extend(wanted[asked])
+    for (runner, missing), whose in said.items():
+        who = ", ".join(dict.fromkeys(whose))
+        text = f"the agent runner {runner}, which {who} asks for, is not ready: {missing}"
+        yield Finding("problem", text, "rota agents")
+
+
+def _agent_steps(record: JobRecord) -> list[Step]:
+    if not any(f'"{kind}"' in record.definition for kind in _AGENT_STEPS):
+        return []
+    return [step for step in from_json(record.definition).steps if step.kind in _AGENT_STEPS]
 
 
 def _daemon(app: App) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from rota.app.places import misplaced
 from rota.app.queries import find_job
 from rota.app.sync import Report, sync
 from rota.app.wiring import App
-from rota.model.errors import ConflictError, NotFoundError, RotaError, SpecError
+from rota.model.errors import ConflictError, NotFoundError, RotaError
 from rota.model.ids import SLUG, slug
 from rota.model.ledger import JobRecord
 from rota.ports.files import write_atomic
@@ -27,6 +27,21 @@ def add_job(
 
     Raises ConflictError when the id or the file is taken, SpecError for what a job file may not say.
     """
+    path, text = new_file(app, job_id, keys, prompt=prompt, text=text)
+    write_file(app, path, text)
+    return find_job(app, job_id)
+
+
+def new_file(
+    app: App,
+    job_id: str,
+    keys: Mapping[str, Any],
+    *,
+    prompt: str | None = None,
+    text: str | None = None,
+    suffix: str = ".yaml",
+) -> tuple[Path, str]:
+    """The file that `add_job` would write, and its text; nothing is written. `suffix`: of a whole file's `text`."""
     if not SLUG.fullmatch(job_id):
         close = slug(job_id)
         raise RotaError(
@@ -42,27 +57,32 @@ def add_job(
         )
     if prompt is not None:
         suffix, text = ".md", new_prompt_text(job_id, prompt, **keys)
-    else:
-        suffix, text = ".yaml", text if text is not None else new_job_text(job_id, **keys)
+    elif text is None:
+        suffix, text = ".yaml", new_job_text(job_id, **keys)
     path = app.layout.jobs / f"{job_id}{suffix}"
     if path.exists():
         raise ConflictError(
             f"{app.layout.relative(path)} is there already", hint="choose another id, or edit that file"
         )
-    _write(app, path, text)
-    return find_job(app, job_id)
+    return path, text
 
 
 def set_job_keys(app: App, job_id: str, changes: Mapping[str, Any]) -> JobRecord:
     """Set (or with None remove) dotted keys in a job's file. Raises SpecError, and the file is as it was."""
+    path, before, text = changed_file(app, job_id, changes)
+    write_file(app, path, text, before=before)
+    return find_job(app, job_id)
+
+
+def changed_file(app: App, job_id: str, changes: Mapping[str, Any]) -> tuple[Path, str, str]:
+    """The file that `set_job_keys` would write, its text, and what that would be; nothing is written."""
     record, path = _file_of(app, job_id)
     if path.suffix == ".py":
         raise RotaError(f"{record.path} is Python", hint=f"edit it by hand: rota edit {job_id}")
     before = path.read_text("utf-8")
     several = len(_parse(app, path, before).jobs) > 1
-    text = set_keys(before, app.layout.relative(path), changes, job=job_id if several else None)
-    _write(app, path, text, before=before)
-    return find_job(app, job_id)
+    after = set_keys(before, app.layout.relative(path), changes, job=job_id if several else None)
+    return path, before, after
 
 
 def remove_job_file(app: App, job_id: str) -> JobRecord:
@@ -148,20 +168,26 @@ def _parse(app: App, path: Path, text: str) -> FileResult:
     return _with_places(app, result, shown)
 
 
-def _errors(app: App, path: Path, text: str) -> tuple[SpecError, ...]:
-    """What would be wrong with the file among the others."""
-    records = app.store.read(lambda tx: tx.jobs.all())
-    ((_, result),) = _without_circles(records, [(app.layout.relative(path), _parse(app, path, text))])
-    return result.errors
-
-
-def _write(app: App, path: Path, text: str, *, before: str | None = None) -> None:
-    """Only what can be read back is written. What was wrong `before` does not stop a change of something else."""
-    known = {error.message for error in _errors(app, path, before)} if before is not None else set()
-    for error in _errors(app, path, text):
+def check_text(app: App, path: Path, text: str, *, before: str | None = None) -> FileResult:
+    """The file as it would be among the others. Raises what is wrong with it, and was not wrong `before`."""
+    known = {error.message for error in _judged(app, path, before).errors} if before is not None else set()
+    result = _judged(app, path, text)
+    for error in result.errors:
         if error.code == "bad_spec" or error.message not in known:
             raise error
+    return result
+
+
+def write_file(app: App, path: Path, text: str, *, before: str | None = None) -> None:
+    """Only what can be read back is written. What was wrong `before` does not stop a change of something else."""
+    check_text(app, path, text, before=before)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, text.encode())
     sync(app)
     nudge(app.layout)
+
+
+def _judged(app: App, path: Path, text: str) -> FileResult:
+    records = app.store.read(lambda tx: tx.jobs.all())
+    ((_, result),) = _without_circles(records, [(app.layout.relative(path), _parse(app, path, text))])
+    return result

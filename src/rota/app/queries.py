@@ -22,6 +22,7 @@ from rota.ports.store import Tx
 
 if TYPE_CHECKING:
     from rota.app.looks import LookView
+    from rota.app.spend import BudgetUse
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class StatusView:
     failing: list[LookView] = field(default_factory=list)
     questions: list[Approval] = field(default_factory=list)
     settings_errors: tuple[str, ...] = ()
+    budgets: list[BudgetUse] = field(default_factory=list)
     door: Doorway | None = None
 
 
@@ -338,8 +340,17 @@ def status(app: App) -> StatusView:
         failing=failing,
         questions=questions,
         settings_errors=tuple(str(error) for error in app.settings.errors),
+        budgets=_budgets(app),
         door=doorway(app),
     )
+
+
+def _budgets(app: App) -> list[BudgetUse]:
+    if app.config.budget.empty:
+        return []
+    from rota.app.spend import budgets  # heavy, and most workspaces have none
+
+    return budgets(app)
 
 
 def failing_polls(tx: Tx, now: Micros) -> list[LookView]:

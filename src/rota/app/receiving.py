@@ -6,10 +6,12 @@ import base64
 import hashlib
 import secrets as random
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from rota.app.agentcalls import AgentCalls
+from rota.app.answer import Answer
 from rota.app.approvals import Approvals
 from rota.app.hooks import Hook, Hooks, pending_name, secrets_of
 from rota.app.throttle import Throttle
@@ -34,15 +36,6 @@ from rota.triggers.requests import Refused, Request
 from rota.triggers.verify import delivery_id, verify
 
 log = Logger("rota.hooks")
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the door says. `body`: JSON-able, or a text as it is."""
-
-    status: int
-    body: Mapping[str, Any] | str
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Receiver:
@@ -181,6 +174,11 @@ class Gate:
     def approvals(self) -> Approvals:
         """Who answers the questions of runs, by the links in messages."""
         return Approvals(self._app, self._engine)
+
+    @cached_property
+    def agents(self) -> AgentCalls:
+        """Who answers agents that come by MCP."""
+        return AgentCalls(self._app, self._engine.services.hosts)
 
     def stuck(self) -> list[str]:
         """Loops of the engine that do not turn."""

@@ -35,7 +35,7 @@ class Settings:
 def read_settings(layout: Layout, catalog: Catalog) -> Settings:
     """Read the workspace's rota.yaml; the defaults where it is missing or cannot be used."""
     shown = layout.relative(layout.config)
-    defaults = WorkspaceConfig(name=layout.root.name)
+    defaults = _defaults(layout)
     try:
         text = layout.config.read_text("utf-8-sig", "replace")
     except FileNotFoundError:
@@ -65,6 +65,10 @@ def _parse(text: str, layout: Layout, catalog: Catalog) -> Settings:
     result = parse_config(text, layout.relative(layout.config), catalog)
     warnings = tuple(result.warnings)
     if result.config is None:
-        return Settings(WorkspaceConfig(name=layout.root.name), tuple(result.errors), warnings)
-    config = result.config if result.config.name else replace(result.config, name=layout.root.name)
+        return Settings(_defaults(layout), tuple(result.errors), warnings)
+    config = replace(result.config, name=result.config.name or layout.root.name, root=str(layout.root))
     return Settings(config, (), warnings, text)
+
+
+def _defaults(layout: Layout) -> WorkspaceConfig:
+    return WorkspaceConfig(name=layout.root.name, root=str(layout.root))

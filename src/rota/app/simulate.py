@@ -8,6 +8,7 @@ from datetime import datetime, time, timedelta
 from pathlib import Path
 from statistics import median_low
 
+from rota.app.forecast import NOTHING_ASKED, Forecast, forecast
 from rota.app.queries import find_job
 from rota.app.times import city, zoned
 from rota.app.wiring import App
@@ -56,6 +57,7 @@ class LoadView:
     left_out: tuple[tuple[str, Reason], ...]
     notes: tuple[tuple[str, Reason], ...]
     unproven: frozenset[str]
+    forecast: Forecast = NOTHING_ASKED
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ def simulate(app: App, *, days: int, start: Micros, jobs: Sequence[str] = ()) ->
         left_out=tuple(sorted(left_out, key=lambda one: one[0])),
         notes=tuple(notes),
         unproven=frozenset(read.record.id for read in reads if read.ran and not read.lengths),
+        forecast=app.store.read(lambda tx: forecast(tx, loads, edges, config, app.clock.now())),
     )
 
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import signal
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from rota.app.logs import quiet_logging
-from rota.app.wiring import App, build_services
+from rota.app.here import services_here
+from rota.app.wiring import App
 from rota.engine.environment import clean_environment, workspace_value
 from rota.engine.output import Masker
-from rota.engine.process_tree import become_subreaper
 from rota.model.errors import NotFoundError, RotaError, StepError
 from rota.model.instants import Micros
 from rota.ports.processes import OnOutput
@@ -98,9 +94,7 @@ async def pull_here(app: App, name: str, keys: Mapping[str, Any], log: OnOutput)
 
     `log` gets what the source prints. Raises NotFoundError for a source that there is not; StepError.
     """
-    quiet_logging()
-    become_subreaper()
-    services, masker = build_services(app), Masker(app.secrets.known())
+    masker = Masker(app.secrets.known())
     timezone = app.config.timezone
     now = local_time(app.clock.now(), timezone)
     asked = Asked(
@@ -117,18 +111,14 @@ async def pull_here(app: App, name: str, keys: Mapping[str, Any], log: OnOutput)
         },
         env={**clean_environment(app.config), "ROTA_WORKSPACE": str(app.layout.root)},
     )
-    task = asyncio.current_task()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with suppress(ValueError):  # not the main thread
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel if task else int)
     try:
-        pulled = await pull(asked, services, app.config, lambda stream, data: log(stream, masker.mask(data)))
-        await services.states.put(pulled.kept)
+        async with services_here(app) as services:
+            pulled = await pull(
+                asked, services, app.config, lambda stream, data: log(stream, masker.mask(data))
+            )
+            await services.states.put(pulled.kept)
     except RotaError as error:
         raise _masked_error(error, masker) from None
-    finally:
-        await services.hosts.close()
-        await services.processes.close()
     return _masked(pulled, masker)
 
 

@@ -11,6 +11,7 @@ from functools import partial
 
 from rota.app.cancelling import end_cancelled
 from rota.app.chains import CIRCLE, note_strangers, without_circles, without_strangers
+from rota.app.hands import agents_hand
 from rota.app.hookindex import make_index
 from rota.app.hooks import make_tokens
 from rota.app.looks import said
@@ -197,7 +198,7 @@ def _write(tx: Tx, change: _Change) -> None:
         gone = record.path not in change.present and owners.get(record.id) in {None, record.path}
         dropped = record.path in read and record.path not in failed and record.id not in seen[record.path]
         if (gone or dropped) and not any(record.id in ids for ids in seen.values()):
-            remove_job(tx, record.id, change.now)
+            remove_job(tx, record.id, change.now, by=agents_hand(tx, record.id, None))
             change.removed.append(record.id)
     kept = [b for b in tx.jobs.broken_files() if b.path in change.present and b.path not in read]
     found = [
@@ -256,12 +257,14 @@ def _write_file(tx: Tx, item: _Read, owners: dict[str, str | None], change: _Cha
 
 def _put(tx: Tx, job: Job, warnings: Sequence[str], path: str, change: _Change) -> None:
     before = tx.jobs.get(job.id)
+    there = before is not None and before.removed_at is None
     text = to_json(job)
+    hash_ = digest(text)
     record = JobRecord(
         id=job.id,
         name=job.name,
         definition=text,
-        hash=digest(text),
+        hash=hash_,
         origin="file",
         created_at=before.created_at if before is not None else change.now,
         updated_at=change.now,
@@ -273,18 +276,19 @@ def _put(tx: Tx, job: Job, warnings: Sequence[str], path: str, change: _Change) 
         paused_at=before.paused_at if before is not None else None,
         paused_reason=before.paused_reason if before is not None else None,
         warnings=tuple(warnings),
+        created_by=before.created_by if before is not None and there else None,
+        changed_by=before.changed_by if before is not None and there else None,
     )
-    if before is not None and before.removed_at is None:
+    if before is not None and there:
         unchanged = replace(before, updated_at=change.now, warnings=without_strangers(before.warnings))
         if unchanged == record:
             return
+    by = agents_hand(tx, job.id, hash_)
+    record = replace(record, changed_by=by) if there else replace(record, created_by=by)
     put_job(tx, record, job, change.now)
-    if before is None or before.removed_at is not None:
-        change.added.append(job.id)
-        tx.events.append(Event("job_added", change.now, job.id, None, {"path": path}))
-    else:
-        change.changed.append(job.id)
-        tx.events.append(Event("job_changed", change.now, job.id, None, {"path": path}))
+    (change.changed if there else change.added).append(job.id)
+    about = {"path": path} if by is None else {"path": path, "proposal": by}
+    tx.events.append(Event("job_changed" if there else "job_added", change.now, job.id, None, about))
 
 
 def _when(trigger: Trigger) -> str:

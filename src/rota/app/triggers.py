@@ -67,10 +67,26 @@ def _put_looks(tx: Tx, job_id: str, job: Job) -> None:
         tx.looks.register(LookRecord(job_id, trigger.id, trigger.kind, trigger.text))
 
 
-def remove_job(tx: Tx, job_id: str, now: Micros) -> bool:
-    """Take a job off the registry; its runs and its ledger stay."""
+def coming(record: JobRecord, job: Job, now: Micros, count: int) -> list[Micros]:
+    """The first moments of the time triggers of a job that is not in the registry (yet), in order."""
+    found: set[Micros] = set()
+    for trigger in job.triggers if job.enabled else ():
+        if trigger.kind not in TIME_TRIGGERS:
+            continue
+        first = _record(record, trigger, now)
+        moment, schedule = first.next_due, schedule_of(first)
+        for _ in range(count):
+            if moment is None:
+                break
+            found.add(moment)
+            moment = next_due(schedule, moment)
+    return sorted(found)[:count]
+
+
+def remove_job(tx: Tx, job_id: str, now: Micros, by: int | None = None) -> bool:
+    """Take a job off the registry (`by`: an agent's proposal); its runs and its ledger stay."""
     triggers, was = tx.triggers.of(job_id), tx.jobs.get(job_id)
-    if was is None or not tx.jobs.remove(job_id, now):
+    if was is None or not tx.jobs.remove(job_id, now, by):
         return False
     note_upstreams(tx, job_id, upstreams_of(was), (), now)
     note_boot(tx, replace(was, removed_at=now), now)
@@ -82,7 +98,7 @@ def remove_job(tx: Tx, job_id: str, now: Micros) -> bool:
         tx.looks.delete(job_id, look.trigger_id)
     words = "the job was removed before this run started"
     cancel_unstarted(tx, job_id, Reason("removed", words), by_hand=True)
-    tx.events.append(Event("job_removed", now, job_id))
+    tx.events.append(Event("job_removed", now, job_id, None, {} if by is None else {"proposal": by}))
     return True
 
 

@@ -22,6 +22,7 @@ from rota.model.ledger import BrokenFile, DaemonRecord, JobRecord, Occurrence, O
 from rota.model.looks import LOOK_TRIGGERS
 from rota.model.message import DECIDED, ApprovalState
 from rota.model.run import Reason, Run, RunState
+from rota.planning.budgets import AGENT_STEPS
 from rota.planning.due import plan
 from rota.planning.lives import gaps
 from rota.ports.store import Tx
@@ -141,6 +142,8 @@ def _look(tx: Tx, app: App, record: JobRecord, at: Micros | None, limit: int) ->
             from rota.app import looks  # heavy, and most jobs have none
 
             obstacles += looks.reasons(tx, record, job, now)
+        if fires and any(step.kind in AGENT_STEPS for step in job.steps):
+            obstacles += why_not.budgets(tx, job, app.config, now)
         obstacles += why_not.windows(record, job, upcoming, now) if fires else ()
     return _Known(
         record, found, runs, timed, upcoming, obstacles, tx.runs.active(record.id), tx.daemons.recent(LIVES)

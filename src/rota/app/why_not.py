@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from rota.app.times import local
+from rota.model.config import WorkspaceConfig
 from rota.model.instants import Micros
 from rota.model.job import TIME_TRIGGERS, Job, Trigger
 from rota.model.ledger import JobRecord, Outcome, TriggerRecord
@@ -38,6 +39,20 @@ def state(record: JobRecord) -> Iterator[Reason]:
         )
     if not record.enabled:
         yield Reason("disabled", "It is disabled in its file (`enabled: false`): no trigger fires.")
+
+
+def budgets(tx: Tx, job: Job, config: WorkspaceConfig, now: Micros) -> Iterator[Reason]:
+    """A budget that is used up."""
+    from rota.engine.overspend import refusal  # most jobs never come here
+    from rota.planning.budgets import in_words
+
+    over = refusal(tx, job, config, now)
+    if over is not None:
+        words = in_words(over)
+        yield Reason(
+            "budget",
+            f"{words[0].upper()}{words[1:]}: its schedule starts nothing until then. Hint: rota spend",
+        )
 
 
 def triggers(

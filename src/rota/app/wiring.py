@@ -82,9 +82,12 @@ def open_app(root: Path, clock: Clock | None = None) -> App:
 
 def build_services(app: App) -> Services:
     """The real processes, hosts and kinds."""
+    from rota.app.desk import HostedDesk
+    from rota.engine.board import StoredBoard
     from rota.engine.conversations import StoredHistory, StoredSessions
     from rota.engine.environment import clean_environment
     from rota.engine.hosts import HostPool
+    from rota.engine.meter import StoredMeter
     from rota.engine.notices import StepNotifier
     from rota.engine.source_states import StoredSourceStates
     from rota.engine.spawner import Spawner
@@ -110,6 +113,9 @@ def build_services(app: App) -> Services:
         states=StoredSourceStates(app.store, app.clock, app.secrets),
         sessions=StoredSessions(app.store, app.clock, app.secrets),
         history=StoredHistory(app.store),
+        meter=StoredMeter(app.store, app.clock),
+        desk=HostedDesk(hosts, app.layout.root),
+        board=StoredBoard(app.store, app.clock, app.secrets),
         link=partial(_link, app),
     )
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import click
 
+from rota.cli.by_agent import refuse_agents
 from rota.cli.opening import complete_job, workspace
 from rota.cli.output import note
+from rota.cli.proposals import approve, deny, is_proposal
 
-_run = click.argument("run", metavar="JOB|RUN", shell_complete=complete_job)
+_run = click.argument("run", metavar="JOB|RUN|PROPOSAL", shell_complete=complete_job)
 _step = click.option("--step", help="Which step, where a run has several questions.")
 
 
@@ -17,7 +19,13 @@ _step = click.option("--step", help="Which step, where a run has several questio
 @click.option("--reason", metavar="TEXT", help="Why; later steps see it.")
 @_step
 def approve_command(run: str, choice: str | None, reason: str | None, step: str | None) -> None:
-    """Approve what a run asks; the run goes on. A job's id will do while one of its runs waits."""
+    """Approve what a run asks; the run goes on. A job's id will do while one of its runs waits.
+
+    `rota approve P-12` has an agent's proposal done, exactly as `rota inbox show P-12` shows it.
+    """
+    if is_proposal(run):
+        approve(run, choice, reason)
+        return
     _decide(run, choice, reason, step)
 
 
@@ -26,11 +34,14 @@ def approve_command(run: str, choice: str | None, reason: str | None, step: str 
 @click.option("--reason", metavar="TEXT", required=True, help="Why; the run shows it.")
 @_step
 def deny_command(run: str, reason: str, step: str | None) -> None:
-    """Deny what a run asks: it fails, or does what its `on_deny:` says."""
+    """Deny what a run asks: it fails, or does what its `on_deny:` says. `rota deny P-12`: what an agent proposes."""
     from rota.model.message import DENY
 
     if not reason.strip():
         raise click.UsageError("the reason is empty\nhint: rota deny RUN --reason 'not this week'")
+    if is_proposal(run):
+        deny(run, reason)
+        return
     _decide(run, DENY, reason, step)
 
 
@@ -41,6 +52,7 @@ def _decide(run: str, choice: str | None, reason: str | None, step: str | None) 
     from rota.model.message import DENY, OnDeny
 
     with workspace() as app:
+        refuse_agents(app)
         question, reply = approve(app, run, choice, reason=reason, step=step, by=user())
         said = "Denied" if reply == DENY else "Approved" if reply == "approve" else f"Answered with {reply}"
         ends = reply == DENY and question.on_deny is OnDeny.FAIL

@@ -180,6 +180,8 @@ def status_command(as_json: bool) -> None:
             click.echo(f"web        {_door_words(view.door)}")
         jobs = ", ".join(f"{count} {paint(state)}" for state, count in sorted(view.jobs.items()))
         click.echo(f"jobs       {jobs or 'none yet'}")
+        for use in view.budgets:
+            click.echo(f"budget     {use.words}{', used up' if use.up else ''}")
         for run in view.active:
             why = "" if run.state.value == "running" else f"  {run.reason.text}"
             if run.id in view.orphans:
@@ -222,6 +224,8 @@ def _problem_lines(view: Any) -> Iterator[str]:
 
 
 def _status_json(view: Any) -> dict[str, Any]:
+    from rota.cli.spend import budget_json
+
     return {
         "workspace": str(view.workspace),
         "name": view.name,
@@ -242,6 +246,7 @@ def _status_json(view: Any) -> dict[str, Any]:
             for one in view.failing
         ],
         "questions": len(view.questions),
+        "budgets": [budget_json(use) for use in view.budgets],
     }
 
 

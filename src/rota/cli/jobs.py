@@ -11,9 +11,11 @@ from typing import Any
 
 import click
 
+from rota.cli.by_agent import done_at_the_desk
 from rota.cli.errors import report as say_error
 from rota.cli.opening import job_argument, json_option, workspace
 from rota.cli.output import iso, note, paint, print_json, print_table
+from rota.cli.proposals import hands_of
 
 
 @click.command("add")
@@ -42,6 +44,8 @@ def add_command(job_id: str, **options: Any) -> None:
     with workspace() as app:
         if text is None and "timezone" not in keys and options["schedule"]:
             keys = _after(keys, "schedule", "timezone", app.config.timezone)
+        if done_at_the_desk(app, "job_create", id=job_id, keys=keys, prompt=prompt, text=text):
+            return
         record = add_job(app, job_id, keys, prompt=prompt, text=text)
         note(f"Wrote {record.path}.")
         _say_next(app, record.id)
@@ -250,7 +254,7 @@ def _look_json(view: Any, timezone: str) -> dict[str, Any]:
 def show_command(job: str, as_json: bool) -> None:
     """Show one job in full."""
     from rota.app.queries import definition, find_job, job_view, policies, schedules
-    from rota.app.times import local, until
+    from rota.cli.spend import budget_lines
 
     with workspace() as app:
         record = find_job(app, job)
@@ -259,26 +263,22 @@ def show_command(job: str, as_json: bool) -> None:
         if as_json:
             fires = [iso(t, record.timezone) for _, _, times in words for t in times]
             print_json(
-                {**_as_json(view), "fires": sorted(f for f in fires if f), "definition": definition(record)}
+                {
+                    **_as_json(view),
+                    "fires": sorted(f for f in fires if f),
+                    **dict(hands_of(app, record)),
+                    "definition": definition(record),
+                }
             )
             return
-        click.echo(
-            f"{record.id}  {paint(record.status)}" + (f"  {record.name}" if record.name != record.id else "")
-        )
-        if record.description:
-            click.echo(record.description)
-        click.echo(f"file      {record.path or '(in the store)'}")
-        for text, said, times in words:
-            click.echo(f"schedule  {text}" + (f"  ({said})" if said and said != text else ""))
-            for moment in times:
-                click.echo(f"          {local(moment, record.timezone)}  {until(moment, now)}")
-        if not words:
-            click.echo(f"schedule  {record.schedule or 'manual'}")
+        _show_head(record, words, now)
         for number, step in enumerate(definition(record)["steps"], 1):
             named = "" if step["id"] == step["kind"] else f"{step['id']}: "
             click.echo(f"step {number}    {named}{step['kind']} {_brief(step)}")
-        for key, meaning in policies(record):
+        for key, meaning in (*policies(record), *budget_lines(app, record)):
             click.echo(f"{key:<9} {meaning}")
+        for word, hand in hands_of(app, record):
+            click.echo(f"{word.removesuffix('_by').replace('_', ' '):<9} by {hand}")
         if record.paused_at is not None:
             click.echo(f"paused    {record.paused_reason}")
         if view.last_run is not None and view.last_run.state.value == "waiting":
@@ -287,6 +287,23 @@ def show_command(job: str, as_json: bool) -> None:
             note(f"broken: {record.error} (the last good version is in force)")
         for warning in record.warnings:
             note(f"warning: {warning}")
+
+
+def _show_head(record: Any, words: Any, now: int) -> None:
+    from rota.app.times import local, until
+
+    click.echo(
+        f"{record.id}  {paint(record.status)}" + (f"  {record.name}" if record.name != record.id else "")
+    )
+    if record.description:
+        click.echo(record.description)
+    click.echo(f"file      {record.path or '(in the store)'}")
+    for text, said, times in words:
+        click.echo(f"schedule  {text}" + (f"  ({said})" if said and said != text else ""))
+        for moment in times:
+            click.echo(f"          {local(moment, record.timezone)}  {until(moment, now)}")
+    if not words:
+        click.echo(f"schedule  {record.schedule or 'manual'}")
 
 
 def _brief(step: dict[str, Any]) -> str:
@@ -309,6 +326,8 @@ def edit_command(job: str, changes: tuple[str, ...], unset: tuple[str, ...]) -> 
     with workspace() as app:
         if changes or unset:
             keys = dict(_pair(item) for item in changes) | dict.fromkeys(unset)
+            if done_at_the_desk(app, "job_change", job=job, set=keys):
+                return
             record = set_job_keys(app, job, keys)
             note(f"Wrote {record.path}.")
             _say_next(app, record.id)
@@ -333,6 +352,8 @@ def pause_command(job: str, reason: str) -> None:
     from rota.app.commands import pause_job
 
     with workspace() as app:
+        if done_at_the_desk(app, "job_pause", job=job, why=reason):
+            return
         record = pause_job(app, job, reason)
         note(f"{record.id} is paused: no trigger fires. hint: rota resume {record.id}")
 
@@ -344,6 +365,8 @@ def resume_command(job: str) -> None:
     from rota.app.commands import resume_job
 
     with workspace() as app:
+        if done_at_the_desk(app, "job_resume", job=job):
+            return
         record = resume_job(app, job)
         note(f"{record.id} is active again.")
         _say_next(app, record.id)
@@ -357,6 +380,8 @@ def remove_command(job: str, yes: bool) -> None:
     from rota.app.jobedit import path_of, remove_job_file
 
     with workspace() as app:
+        if done_at_the_desk(app, "job_remove", job=job):
+            return
         path = app.layout.relative(path_of(app, job))
         if not yes and sys.stdin.isatty() and not click.confirm(f"Delete {path}?", err=True):
             note("Nothing was changed.")

@@ -37,6 +37,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "inbox": ("inbox", "List and answer what waits for a person or an agent.", "Runs"),
     "approve": ("approvals", "Approve what a run asks; the run goes on.", "Runs"),
     "deny": ("approvals", "Deny what a run asks.", "Runs"),
+    "agents": ("agents", "List the agent runners and what each lacks.", "Runs"),
+    "board": ("boards", "Show the board: the columns with their cards.", "Board"),
+    "card": ("cards", "Put cards on the board, move, edit and discuss them.", "Board"),
     "index": ("search", "Bring the index of the workspace's files up to date.", "Files"),
     "search": ("search", "Find passages in the workspace's files.", "Files"),
     "context": (
@@ -46,10 +49,13 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     ),
     "next": ("schedule", "Show when a schedule or a job fires next.", "Tools"),
     "hook": ("hooks", "List, look at and try the webhooks that start jobs.", "Tools"),
+    "spend": ("spend", "Show what agents took.", "Runs"),
     "simulate": ("simulate", "Show the coming load as a timeline.", "Tools"),
     "schema": ("check", "Print the JSON Schema of job files.", "Tools"),
     "secret": ("secrets", "Store the values that ${NAME} stands for.", "Tools"),
     "source": ("sources", "List the sources that `pull:` can ask, or pull one now.", "Tools"),
+    "mcp": ("mcp", "Serve rota's tools to an agent, over stdin and stdout.", "Tools"),
+    "token": ("tokens", "Make, list and revoke the keys of agents that come by HTTP.", "Tools"),
     "completion": ("workspace", "Print the shell completion script.", "Tools"),
 }
 

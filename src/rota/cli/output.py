@@ -62,7 +62,7 @@ def print_table(
     headers: Sequence[str], rows: Sequence[Sequence[str]], *, flexible: Sequence[int] = ()
 ) -> None:
     """Aligned columns. On a terminal, the `flexible` ones are shortened until a row fits its width."""
-    widths = [max(_width(row[i]) for row in (headers, *rows)) for i in range(len(headers))]
+    widths = [max(width_of(row[i]) for row in (headers, *rows)) for i in range(len(headers))]
     if sys.stdout.isatty():
         room = shutil.get_terminal_size().columns - 2 * (len(headers) - 1)
         while sum(widths) > room:
@@ -72,25 +72,27 @@ def print_table(
             widths[widest] -= 1
     click.echo(_line([click.style(h, bold=True) if coloured() else h for h in headers], headers, widths))
     for row in rows:
-        cells = [_fit(cell, width) for cell, width in zip(row, widths, strict=True)]
+        cells = [fit(cell, width) for cell, width in zip(row, widths, strict=True)]
         click.echo(_line([paint(cell) for cell in cells], cells, widths))
 
 
 def _line(shown: Sequence[str], plain: Sequence[str], widths: Sequence[int]) -> str:
-    cells = [s + " " * (w - _width(p)) for s, p, w in zip(shown, plain, widths, strict=True)]
+    cells = [s + " " * (w - width_of(p)) for s, p, w in zip(shown, plain, widths, strict=True)]
     return "  ".join(cells).rstrip()
 
 
-def _width(text: str) -> int:
+def width_of(text: str) -> int:
+    """How many columns of a terminal it takes."""
     return sum(
         0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
     )
 
 
-def _fit(text: str, width: int) -> str:
+def fit(text: str, width: int) -> str:
+    """The text on one line, shortened to so many columns."""
     text = " ".join(text.split())
-    if _width(text) <= width:
+    if width_of(text) <= width:
         return text
-    while text and _width(text) > width - 1:
+    while text and width_of(text) > width - 1:
         text = text[:-1]
     return text.rstrip() + "…"

@@ -63,6 +63,7 @@ def simulate_command(days: int, jobs: tuple[str, ...], start: str | None, as_jso
     _print_often(view, days)
     for day in view.days:
         _print_day(view, day)
+    _print_list("Cost of agents", list(_costs(view)))
     _print_list("Worth knowing", list(_remarks(view)))
     _print_list("Not counted", [f"{name}: {reason.text}" for name, reason in view.left_out])
     if not view.jobs and not view.left_out:
@@ -207,6 +208,24 @@ def _remarks(view: LoadView) -> Iterator[str]:
         yield f"{name}: {reason.text}"
 
 
+def _costs(view: LoadView) -> Iterator[str]:
+    """What the coming runs would cost, and which budgets that would use up."""
+    from rota.app.spend import shown
+    from rota.app.times import local
+
+    found = view.forecast
+    if found.total:
+        yield f"about {shown('usd', found.usd)} in all, if runs take what they usually do"
+    for job, used in sorted(found.total.items(), key=lambda item: -item[1].usd):
+        each = shown("usd", found.usual[job].usd)
+        yield f"{job}: about {shown('usd', used.usd)}, {shown('tokens', used.tokens)} (usually {each} a run)"
+    for hit in found.hits:
+        whose = f"{hit.job}: " if hit.job else ""
+        yield f"! {whose}{hit.words}, would be used up {local(hit.at, view.timezone)}; what comes after it is skipped"
+    if found.unknown:
+        yield f"not known yet, since no agent was asked so far: {', '.join(found.unknown)}"
+
+
 def _print_list(title: str, lines: Sequence[str]) -> None:
     if lines:
         click.echo("\n" + click.style(title, bold=True))
@@ -246,6 +265,33 @@ def _as_json(view: LoadView) -> dict[str, Any]:
         ],
         "not_counted": [_noted(name, reason) for name, reason in view.left_out],
         "notes": [_noted(name, reason) for name, reason in view.notes],
+        "cost": _cost_json(view),
+    }
+
+
+def _cost_json(view: LoadView) -> dict[str, Any]:
+    found = view.forecast
+    return {
+        "usd": round(found.usd, 6),
+        "jobs": [
+            {
+                "id": job,
+                "usd": round(used.usd, 6),
+                "tokens": used.tokens,
+                "usual_usd": round(found.usual[job].usd, 6),
+            }
+            for job, used in found.total.items()
+        ],
+        "unknown": list(found.unknown),
+        "used_up": [
+            {
+                "job": hit.job,
+                "per": hit.bound.span.value,
+                "unit": hit.unit,
+                "at": iso(hit.at, view.timezone),
+            }
+            for hit in found.hits
+        ],
     }
 
 

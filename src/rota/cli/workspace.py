@@ -36,13 +36,23 @@ def init_command(path: Path, template: str, timezone: str | None) -> None:
 
 
 @click.command("doctor")
+@click.option(
+    "--probe-agents",
+    is_flag=True,
+    help="Ask each agent runner that is ready for one word, too. Costs a little.",
+)
 @json_option
-def doctor_command(as_json: bool) -> None:
+def doctor_command(probe_agents: bool, as_json: bool) -> None:
     """Look for everything that can be wrong, and say how to mend it."""
     from rota.app.doctor import examine
 
     with workspace() as app:
         findings = examine(app)
+        if probe_agents:
+            from rota.app.probing import probe
+
+            note("Asking the agent runners ...")
+            findings += probe(app)
     if as_json:
         print_json([finding.__dict__ for finding in findings])
     else:

@@ -10,16 +10,18 @@ from rota.engine.chains import followers
 from rota.engine.definitions import Definitions
 from rota.engine.environment import merged_values
 from rota.engine.notices import Situation, notices
+from rota.engine.overspend import noted, tell
 from rota.engine.pausing import pause_after_failures
 from rota.engine.questions import is_answered
 from rota.engine.queueing import queue, was_called_off
 from rota.engine.retries import told_before, tried_again
+from rota.model.budget import BUDGET
 from rota.model.config import WorkspaceConfig
 from rota.model.instants import Micros
 from rota.model.job import Job
 from rota.model.ledger import Event, Outcome
 from rota.model.message import Message
-from rota.model.run import STEP_FINAL, Reason, Run, RunState, StepRun, StepState
+from rota.model.run import FINAL, STEP_FINAL, Reason, Run, RunState, StepRun, StepState
 from rota.planning.graph import closed
 from rota.ports.logger import Logger
 from rota.ports.store import Tx
@@ -100,6 +102,7 @@ def conclude(
             Event(f"run_{ending.state.value}", now, job.id, run.id, {"reason": ending.reason.code})
         )
         return
+    over = noted(tx, run, job, config) if ending.state in FINAL else ()
     situation = Situation(
         job=job,
         run=run,
@@ -110,24 +113,20 @@ def conclude(
         now=now,
         previous=told_before(tx, run, previous),
         question=_question(steps) if ending.state is RunState.WAITING and ending.not_before is None else None,
+        over_budget=bool(over) and ending.reason.code == BUDGET,
     )
     for message in _composed(situation):
         tx.outbox.add(message)
     tx.events.append(Event(f"run_{ending.state.value}", now, job.id, run.id, {"reason": ending.reason.code}))
     if ending.state is RunState.WAITING:
         return
-    calls = followers(
-        tx,
-        run,
-        ending.state,
-        outputs=outputs_of(steps),
-        definitions=definitions,
-        now=now,
-        workspace=values["workspace"],
-    )
-    for call in calls:
+    outputs, place = outputs_of(steps), values["workspace"]
+    for call in followers(
+        tx, run, ending.state, outputs=outputs, definitions=definitions, now=now, workspace=place
+    ):
         queue(tx, call, now)
     pause_after_failures(tx, situation)
+    tell(tx, situation, over)
 
 
 def _unless_cancelled(tx: Tx, run: Run, ending: Ending) -> Ending:

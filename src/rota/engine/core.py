@@ -72,10 +72,11 @@ class Engine:
         def current() -> WorkspaceConfig:
             return self.config
 
+        def place() -> dict[str, str]:
+            return workspace_value(workspace, self.config)
+
         definitions = Definitions(store)
-        self.scheduler = Scheduler(
-            store, clock, definitions, workspace=lambda: workspace_value(workspace, self.config)
-        )
+        self.scheduler = Scheduler(store, clock, definitions, workspace=place, config=current)
         self.executor = Executor(store, clock, definitions, services, workspace=workspace, config=current)
         plain = PlainRuns(
             store, clock, definitions, services, self.executor, workspace=workspace, config=current
@@ -97,13 +98,7 @@ class Engine:
             store, clock, definitions, services.processes, owner=owner, owners=owners, workspace=workspace
         )
         self._watched = files
-        self.files = FileLooks(
-            store,
-            clock,
-            definitions,
-            files,
-            workspace=lambda: workspace_value(workspace, self.config),
-        )
+        self.files = FileLooks(store, clock, definitions, files, workspace=place)
         self.polls = Polls(store, clock, definitions, services, workspace=workspace, config=current)
         self.retention = Retention(store, clock, workspace=workspace, config=current)
         self._wakes = {name: asyncio.Event() for name in LOOPS}

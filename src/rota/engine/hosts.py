@@ -63,6 +63,7 @@ class HostPool:
         self._idle_for = idle
         self._grace = grace
         self._places = Places(size, most)
+        self._aside = Places(1, lambda: 1)
         self._idle: list[_Host] = []
         self._leaving: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -70,7 +71,8 @@ class HostPool:
     async def call(self, call: HostCall, on_output: OnOutput) -> Any:
         """The function's JSON-able result; see the port."""
         request = _request(call)
-        async with self._places.one() as place:
+        places = self._aside if call.aside else self._places
+        async with places.one() as place:
             with FAMILY.at_work():
                 return await self._call(call, request, on_output, place)
 

@@ -12,7 +12,7 @@ from rota.model.config import WorkspaceConfig
 from rota.model.errors import RotaError
 from rota.model.instants import Micros
 from rota.model.job import Job, Notify, OnError
-from rota.model.message import DECIDED, Message
+from rota.model.message import DECIDED, INBOX, Message
 from rota.model.run import FINAL, Reason, Run, RunState
 from rota.ports.clock import Clock
 from rota.ports.crash import crash_point
@@ -28,7 +28,8 @@ log = Logger("rota.notices")
 class Situation:
     """What a message is about. `values`: the names that its template sees.
 
-    `question`: which one a waiting run asks of a person, so that each is told of once.
+    `question`: which one a waiting run asks of a person, so that each is told of once. `over_budget`: a message about
+    that says why it failed.
     """
 
     job: Job
@@ -40,11 +41,12 @@ class Situation:
     now: Micros
     previous: Run | None = None
     question: str | None = None
+    over_budget: bool = False
 
 
 def notices(situation: Situation) -> list[Message]:
     """Messages for the state that a run has come to; their keys make each unique by run and channel."""
-    job, state, reason = situation.job, situation.state, situation.reason
+    job, run, state, reason = situation.job, situation.run, situation.state, situation.reason
     seen = {**situation.values, "state": state.value, "reason": reason.text}
     situation = replace(situation, values=seen)
     if state is RunState.WAITING and situation.question is None:
@@ -58,13 +60,16 @@ def notices(situation: Situation) -> list[Message]:
     messages = [message for _, message in found if message is not None]
     told = {_place(notify) for notify, message in found if message is not None}
     if state is RunState.WAITING and reason.code not in DECIDED:  # those have told of themselves
-        text = f"Waiting for an answer: {reason.text}. See `rota inbox`."
+        how = "See `rota inbox`."
+        if reason.code == INBOX:
+            how = f"`rota inbox take {run.id}` prints the prompt, `rota inbox done {run.id} --output FILE` answers it."
+        text = f"Waiting for an answer: {reason.text}. {how}"
         messages += _own_words(situation, about, job.on_error, text, told)
     if state is RunState.SUCCEEDED:
         messages += _outputs(situation)
         if situation.previous is not None and situation.previous.state is RunState.FAILED:
             messages += _own_words(situation, "recovered", job.on_recovery, "Works again.", told)
-    if state is RunState.FAILED:
+    if state is RunState.FAILED and not situation.over_budget:
         messages += _own_words(situation, "failed", job.on_error, f"Failed: {reason.text}", told)
     return messages
 

@@ -122,6 +122,7 @@ def answer(
         return False
     if not tx.approvals.answer(question.run_id, question.step_id, reply, by, now, reason=reason):
         return False
+    tx.takes.drop(question.run_id, question.step_id)
     _go_on(tx, question, now)
     data = {"step": question.step_id, "by": by}
     tx.events.append(Event("question_answered", now, question.job_id, question.run_id, data))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import structlog
 
+from rota.engine.accounts import settle_left
 from rota.engine.definitions import Definitions
 from rota.engine.ownership import is_orphan
 from rota.model.errors import LostClaimError
@@ -83,4 +84,5 @@ def give_back(tx: Tx, run: Run, definitions: Definitions, now: Micros, reason: R
         step, started = definitions.get(run.definition, tx).steps[0].id, run.started_at or now
         tx.runs.put_step(run, StepRun(run.id, step, 0, StepState.RUNNING, 1, started))
         tx.runs.put_attempt(run, Attempt(run.id, step, 1, StepState.RUNNING, started))
+    settle_left(tx, run.id)
     tx.runs.release(run, now, reason)

@@ -13,14 +13,17 @@ import structlog
 from rota.engine.boot import at_boot
 from rota.engine.conditions import screened, through_gates
 from rota.engine.definitions import Definitions, schedule_of
+from rota.engine.overspend import within_budget
 from rota.engine.queueing import JITTER, SPREAD, Call, at_rest, queue, queue_all
 from rota.engine.wallclock import WallWatch
 from rota.engine.work import Claimed
+from rota.model.config import WorkspaceConfig
 from rota.model.errors import StoreError
 from rota.model.instants import MINUTE, SECOND, Micros, age
 from rota.model.job import CatchUpMode, Job, Overlap
 from rota.model.ledger import JobRecord, Outcome, TriggerRecord
 from rota.model.run import Reason, Run
+from rota.planning.budgets import costs
 from rota.planning.due import GRACE, Plan, jitter_of, next_due, plan, spread
 from rota.ports.bulk import Advance
 from rota.ports.clock import Clock, seconds_until
@@ -72,11 +75,13 @@ class Scheduler:
         definitions: Definitions,
         *,
         workspace: Callable[[], Mapping[str, str]],
+        config: Callable[[], WorkspaceConfig] = WorkspaceConfig,
     ) -> None:
         self._store = store
         self._clock = clock
         self._definitions = definitions
         self._workspace = workspace
+        self._config = config
         self._latest: Micros | None = None
         self._spread = False
         self._late = 0  # runs of this pass that are late
@@ -289,8 +294,13 @@ class Scheduler:
 
     def _screened(self, call: Call, timezone: str, now: Micros) -> Call:
         if call.job.condition is None:
-            return through_gates(call, timezone, now)
-        return self._store.read(lambda tx: screened(tx, call, timezone, now, self._workspace()))
+            call = through_gates(call, timezone, now)
+        else:
+            call = self._store.read(lambda tx: screened(tx, call, timezone, now, self._workspace()))
+        config = self._config()
+        if not costs(call.job, config):
+            return call
+        return self._store.read(lambda tx: within_budget(tx, call, config, now))
 
 
 def _last_sign(tx: Tx) -> Micros | None:

@@ -61,7 +61,8 @@ NO_TOKENS = Usage()
 class Response:
     """One response of a model, which has to be paid for.
 
-    `key` is unique within the attempt's session: the same response told twice counts once. `client_usd`: what the client
+    `key` is unique within the step of the run, whichever try tells it: the same response told twice counts once, also
+    after a crash. (A client that counts from one in each session has the session in its keys.) `client_usd`: what it
     says that it cost, where it says so. `turns`: how many turns of the conversation this is the figure of.
     """
 

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rota.model.agent import NOTHING, Permissions
+from rota.model.budget import NO_BUDGET, Budget
+from rota.model.card import COLUMNS
 from rota.model.job import Notify
+from rota.model.proposal import Rule
 
 # What a child gets of the daemon's environment; everything else is left out (a clean environment).
 ENV_ALLOWED = (
@@ -32,6 +35,24 @@ class AgentConfig:
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     mcp: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     permissions: Permissions = NOTHING
+
+
+@dataclass(frozen=True)
+class AgentsPolicy:
+    """What agents may do by rota's own tools. `pause`: pausing and resuming; jobs that agents made they may always pause.
+
+    `max_jobs`: jobs made by agents that there may be; `max_per_day`: how much agents may do, or propose, in 24 hours.
+    `budget`: the caps that a job of theirs has at least, as `budget:` of a job.
+    """
+
+    create: Rule = Rule.PROPOSE
+    change: Rule = Rule.PROPOSE
+    remove: Rule = Rule.PROPOSE
+    pause: Rule = Rule.PROPOSE
+    run: Rule = Rule.ALLOW
+    max_jobs: int = 20
+    max_per_day: int = 50
+    budget: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,6 +89,13 @@ class IndexConfig:
 
 
 @dataclass(frozen=True)
+class BoardConfig:
+    """The board's columns, from left to right; new cards come into the first."""
+
+    columns: tuple[str, ...] = COLUMNS
+
+
+@dataclass(frozen=True)
 class WebConfig:
     """The HTTP door. `socket`: a Unix socket instead of host and port, relative to the workspace.
 
@@ -94,7 +122,8 @@ class WorkspaceConfig:
     """Everything of rota.yaml. `env_allow`: names (or `PREFIX_*`) passed on besides ENV_ALLOWED and LC_*.
 
     `script_folders`: where `script:` may point. `notify`: where messages go that name no channel.
-    `groups`: limits of concurrency groups, over what jobs say.
+    `groups`: limits of concurrency groups, over what jobs say. `root`: the workspace's folder, absolute; empty for
+    settings of no workspace.
     """
 
     name: str = ""
@@ -108,7 +137,11 @@ class WorkspaceConfig:
     notify: tuple[Notify, ...] = ()
     sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     agent: AgentConfig = AgentConfig()
+    budget: Budget = NO_BUDGET
+    agents: AgentsPolicy = AgentsPolicy()
     index: IndexConfig = IndexConfig()
+    board: BoardConfig = BoardConfig()
     web: WebConfig = WebConfig()
     shutdown_grace: float = 10.0
     max_failures: int = 0
+    root: str = ""

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from rota.model.budget import NO_BUDGET, Budget
+
 DEFAULT_TIMEOUT = 300.0
 EVIDENCE_TIMEOUT = 60.0
 # The step as which the check of a run's evidence stands in its journal, after the job's own.
@@ -225,6 +227,7 @@ class Job:
     retry_run: Retry = Retry()
     success_if: tuple[Evidence, ...] = ()
     limits: ProcessLimits | None = None
+    budget: Budget = NO_BUDGET
     params: tuple[Param, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     concurrency: Concurrency | None = None

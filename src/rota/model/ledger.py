@@ -46,7 +46,8 @@ class JobRecord:
 
     `definition`: JSON of `model.job.Job`; `hash`: of that JSON. `origin`: file or store. `path`:
     relative to the workspace. `error`: why the file's present content is not used (the definition is
-    then the last good version). `warnings`: what `rota check` would say.
+    then the last good version). `warnings`: what `rota check` would say. `created_by`, `changed_by`,
+    `removed_by`: the number of the proposal by which an agent did it, the last change; None: a person did.
     """
 
     id: str
@@ -66,6 +67,9 @@ class JobRecord:
     error: str | None = None
     warnings: tuple[str, ...] = ()
     removed_at: Micros | None = None
+    created_by: int | None = None
+    changed_by: int | None = None
+    removed_by: int | None = None
 
     @property
     def status(self) -> str:

@@ -66,6 +66,8 @@ PROMPT = "prompt"
 # Those that are approved or denied, each told of by itself; and the two choices that every one of them knows.
 DECIDED = frozenset({APPROVAL, PERMISSION})
 APPROVE = "approve"
+# The code of the reason for which a run waits whose prompt is in the inbox.
+INBOX = "inbox"
 DENY = "deny"
 
 
@@ -99,3 +101,19 @@ class Approval:
     def settled(self) -> bool:
         """Whether its step can go on: it has its answer, or nobody gave one in time."""
         return self.state in {ApprovalState.ANSWERED, ApprovalState.EXPIRED}
+
+
+@dataclass(frozen=True)
+class Take:
+    """Somebody works on the answer to a question, until `until` unless they go on. `asked_at`: of the question."""
+
+    run_id: str
+    step_id: str
+    asked_at: Micros
+    by: str
+    taken_at: Micros
+    until: Micros
+
+    def holds(self, question: Approval, now: Micros) -> bool:
+        """Whether it is of that question as it is asked now, and not over."""
+        return self.asked_at == question.asked_at and now < self.until

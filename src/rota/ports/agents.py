@@ -48,7 +48,7 @@ class Account(Protocol):
 
 
 class Meter(Protocol):
-    """Opens accounts."""
+    """Opens accounts. What counts is kept by (run, step, response key), so a response told twice counts once."""
 
     async def open(self, ctx: StepContext, *, runner: str, model: str | None, caps: Caps) -> Account:
         """`caps`: the step's own budget. Raises StepError (code `budget`, permanent) where a budget has nothing left."""
@@ -213,3 +213,8 @@ def can_continue(runner: Runner, config: WorkspaceConfig) -> bool:
     """Whether a conversation with that runner can be gone on with in a workspace."""
     said = getattr(runner, "continues", True)
     return bool(said(config) if callable(said) else said)
+
+
+def success_of(runner: str) -> str:
+    """The name of the cursor that says when a runner last had an answer: {at, job, run, model}."""
+    return f"agent:{runner}"

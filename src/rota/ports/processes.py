@@ -44,7 +44,8 @@ class HostCall:
 
     `env` is set for the length of the call; `paths` come first on sys.path. `fresh`: files below
     these folders are user code, and a host that has imported an older version of one is replaced.
-    `limits`: what the host of this call alone may take, with all that the call starts.
+    `limits`: what the host of this call alone may take, with all that the call starts. `aside`: a short call for the
+    sake of one that has a place already, and waits for this: it needs none of theirs.
     """
 
     target: str
@@ -54,6 +55,7 @@ class HostCall:
     paths: Sequence[Path] = ()
     fresh: Sequence[Path] = ()
     limits: ProcessLimits | None = None
+    aside: bool = False
 
 
 class Processes(Protocol):

@@ -13,6 +13,7 @@ from rota.model.message import Message, OnDeny
 from rota.model.run import Reason, Run
 from rota.ports.agents import Desk, History, Meter, Runner, Sessions
 from rota.ports.batches import Batches
+from rota.ports.cards import Board
 from rota.ports.clock import Clock
 from rota.ports.processes import HostCall, Hosts, Processes
 from rota.ports.sources import SourceStates
@@ -207,5 +208,6 @@ class Services:
     sessions: Sessions | None = None
     history: History | None = None
     desk: Desk | None = None
+    board: Board | None = None
     # What is added to a message when it is sent: a link to answer with, which must not stand in the state.
     link: Callable[[Message], str | None] = lambda _message: None

@@ -11,9 +11,12 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from rota.ports.bulk import BulkTable
+from rota.ports.cards import CardsTable, TakesTable
 from rota.ports.deliveries import DeliveriesTable
 from rota.ports.looks import LooksTable
+from rota.ports.proposals import ProposalsTable, TokensTable
 from rota.ports.records import CursorsTable, DaemonsTable, EventsTable, SessionsTable
+from rota.ports.spend import SpendTable
 from rota.ports.tables import (
     ApprovalsTable,
     JobsTable,
@@ -87,6 +90,31 @@ class Tx(Protocol):
     @property
     def sessions(self) -> SessionsTable:
         """Conversations with agents."""
+        ...
+
+    @property
+    def spend(self) -> SpendTable:
+        """What agents took."""
+        ...
+
+    @property
+    def proposals(self) -> ProposalsTable:
+        """What agents did, or want done."""
+        ...
+
+    @property
+    def tokens(self) -> TokensTable:
+        """Keys to the MCP door."""
+        ...
+
+    @property
+    def cards(self) -> CardsTable:
+        """The board."""
+        ...
+
+    @property
+    def takes(self) -> TakesTable:
+        """Who works on which question."""
         ...
 
     @property

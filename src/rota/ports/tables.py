@@ -58,8 +58,12 @@ class JobsTable(Protocol):
         """Resume; False when it is not paused."""
         ...
 
-    def remove(self, job_id: str, now: Micros) -> bool:
-        """Mark as removed and drop its triggers; False when it is not there."""
+    def made_by_agents(self) -> int:
+        """Number of jobs that agents made and that are not removed."""
+        ...
+
+    def remove(self, job_id: str, now: Micros, by: int | None = None) -> bool:
+        """Mark as removed (`by`: an agent's proposal) and drop its triggers; False when it is not there."""
         ...
 
     def broken_files(self) -> list[BrokenFile]:

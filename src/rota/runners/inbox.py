@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import ClassVar
 
 from pydantic import BaseModel
 
 from rota.model.config import WorkspaceConfig
-from rota.model.message import PROMPT
+from rota.model.message import INBOX, PROMPT
 from rota.model.run import Reason
 from rota.ports.agents import AgentRequest, NoKeys, RunnerContext, RunnerState
 from rota.ports.steps import StepContext, Waiting
-from rota.runners._words import with_schema
 
 
 class InboxRunner:
@@ -31,8 +31,16 @@ class InboxRunner:
 
     async def run(self, request: AgentRequest, ctx: StepContext) -> Waiting:  # noqa: ARG002 # as above
         """Wait for an answer."""
-        prompt = with_schema(request.prompt, request.schema)
-        if request.system is not None:
-            prompt = f"{request.system.rstrip()}\n\n---\n\n{prompt}"
-        reason = Reason("inbox", "waits in the inbox for an agent or a person")
-        return Waiting(kind=PROMPT, question=prompt, reason=reason)
+        reason = Reason(INBOX, "waits in the inbox for an agent or a person")
+        return Waiting(kind=PROMPT, question=_whole(request), reason=reason)
+
+
+def _whole(request: AgentRequest) -> str:
+    """The prompt with all that belongs to it, for somebody who sees nothing else."""
+    parts = [request.prompt.rstrip()]
+    if request.system:
+        parts = ["# Instructions", request.system.strip(), "# What is asked", *parts]
+    if request.schema is not None:
+        schema = json.dumps(request.schema, indent=2, ensure_ascii=False)
+        parts += ["# The answer", f"JSON alone, which fits this schema:\n\n```json\n{schema}\n```"]
+    return request.prompt if len(parts) == 1 else "\n\n".join(parts) + "\n"

@@ -6,13 +6,21 @@ from collections.abc import Mapping
 
 from rota.ports.agents import Runner
 from rota.ports.plugins import load_plugins
+from rota.runners.builtin import BuiltinRunner
+from rota.runners.claude import ClaudeRunner
+from rota.runners.codex import CodexRunner
 from rota.runners.command import CommandRunner
 from rota.runners.inbox import InboxRunner
+from rota.runners.pi import PiRunner
 
 ENTRY_POINTS = "rota.runners"
 
 _RUNNERS: tuple[Runner, ...] = (
     CommandRunner(),
+    BuiltinRunner(),
+    ClaudeRunner(),
+    CodexRunner(),
+    PiRunner(),
     InboxRunner(),
 )
 RUNNERS: Mapping[str, Runner] = {runner.key: runner for runner in _RUNNERS}

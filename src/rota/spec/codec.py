@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields
 from typing import Any
 
+from rota.model.agent import Caps
+from rota.model.budget import Budget, OnOver
 from rota.model.job import (
     CatchUp,
     CatchUpMode,
@@ -41,6 +43,8 @@ _MODELS = (
     Param,
     Concurrency,
     Window,
+    Budget,
+    Caps,
 )
 
 
@@ -113,6 +117,8 @@ _retry = _reader(Retry, on=tuple, not_on=tuple)
 _limits = _or_none(_reader(ProcessLimits))
 _window = _or_none(_reader(Window, times=tuple))
 _notify = _each(_reader(Notify))
+_caps = _reader(Caps)
+_budget = _reader(Budget, run=_caps, day=_caps, week=_caps, month=_caps, on_over=OnOver)
 _policy = _reader(OnError, channels=_notify)
 _step = _reader(
     Step,
@@ -134,6 +140,7 @@ _job = _reader(
     retry_run=_retry,
     success_if=_each(_reader(Evidence)),
     limits=_limits,
+    budget=_budget,
     params=_each(_reader(Param, choices=tuple)),
     concurrency=_or_none(_reader(Concurrency)),
     notify=_notify,

@@ -8,10 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rota.model.agent import NOTHING
-from rota.model.config import AgentConfig, IndexConfig, Limits, WorkspaceConfig
+from rota.model.card import NAME_LIMIT
+from rota.model.config import AgentConfig, BoardConfig, IndexConfig, Limits, WorkspaceConfig
 from rota.model.errors import SpecError
 from rota.spec import models, values
 from rota.spec.agents import read_permissions, read_servers
+from rota.spec.agents_policy import read_agents
+from rota.spec.budgets import budget
 from rota.spec.catalog import Catalog, Setting
 from rota.spec.document import Document
 from rota.spec.notify import read_notify
@@ -23,12 +26,15 @@ from rota.spec.words import guess
 
 CONFIG_KEYS = (
     *("name", "timezone", "limits", "groups", "scripts", "env_allow", "env"),
-    *("channels", "notify", "sources", "agent", "index", "web", "shutdown_grace", "max_failures"),
+    *("channels", "notify", "sources", "agent", "agents", "budget", "index", "board", "web"),
+    *("shutdown_grace", "max_failures"),
 )
 AGENT_KEYS = ("runner", "command", "model", "system", "mcp", "permissions")
+BOARD_KEYS = ("columns",)
 INDEX_KEYS = ("include", "exclude", "max_file", "watch", "embeddings")
 SIZES = ("output", "excerpt", "value", "logs", "state", "daemon_log")
 LIMIT_KEYS = ("runs", *SIZES, "keep_runs", "keep_days", "keep_ledger_days")
+MOST_COLUMNS = 20
 _DAY = 86_400.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?")
@@ -78,7 +84,10 @@ def _config(fields: Fields, catalog: Catalog) -> WorkspaceConfig:
         notify=read_notify(fields.take("notify"), place / "notify", setting),
         sources=sources,
         agent=fields.read("agent", lambda value, at: _agent(value, at, catalog), default.agent),
+        budget=fields.read("budget", budget, default.budget),
+        agents=fields.read("agents", read_agents, default.agents),
         index=fields.read("index", _index, default.index),
+        board=fields.read("board", _board, default.board),
         web=fields.read("web", read_web, default.web),
         shutdown_grace=fields.read("shutdown_grace", values.duration_or_none, default.shutdown_grace),
         max_failures=fields.read("max_failures", values.whole(0), default.max_failures),
@@ -224,6 +233,33 @@ def _index(value: Any, place: Place) -> IndexConfig | None:
     )
     fields.refuse_rest(INDEX_KEYS)
     return found
+
+
+def _board(value: Any, place: Place) -> BoardConfig | None:
+    data = values.mapping(value, place)
+    if data is None:
+        return None
+    fields = Fields(data, place)
+    columns = fields.read("columns", _columns, BoardConfig().columns)
+    fields.refuse_rest(BOARD_KEYS)
+    return BoardConfig(columns)
+
+
+def _columns(value: Any, place: Place) -> tuple[str, ...] | None:
+    found = values.texts(value, place)
+    if found is None:
+        return None
+    names = tuple(" ".join(name.split()) for name in found)
+    if not 1 <= len(names) <= MOST_COLUMNS:
+        values.expected(place, f"1 to {MOST_COLUMNS} columns", value)
+        return None
+    for number, name in enumerate(names):
+        at = place / number if isinstance(value, list) else place
+        if len(name) > NAME_LIMIT:
+            at.error(f"`{name[:20]}...` is too long", f"a column's name has at most {NAME_LIMIT} characters")
+        elif name.casefold() in {other.casefold() for other in names[:number]}:
+            at.error(f"there is another column `{name}`", "give each column a name of its own")
+    return names
 
 
 def _patterns(value: Any, place: Place) -> tuple[str, ...] | None:

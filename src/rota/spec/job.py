@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
+from rota.model.budget import NO_BUDGET
 from rota.model.ids import SLUG, slug
 from rota.model.job import Job, Overlap, Trigger
 from rota.model.looks import LOOK_TRIGGERS
-from rota.spec import evidence, later, lint, notify, policies, steps, triggers, values
+from rota.spec import budgets, evidence, later, lint, notify, policies, steps, triggers, values
 from rota.spec.catalog import Setting
 from rota.spec.later import warn_if_later
 from rota.spec.report import Fields, Place
@@ -39,6 +40,7 @@ JOB_KEYS = (
         "retry_run",
         "success_if",
         "limits",
+        "budget",
         "params",
         "env",
         "concurrency",
@@ -152,6 +154,7 @@ def _policies(
         retry=own_retry or retry or policies.ONCE,
         retry_run=fields.maybe("retry_run", policies.retry) or policies.ONCE,
         limits=fields.maybe("limits", policies.limits),
+        budget=fields.read("budget", budgets.budget, NO_BUDGET),
         params=fields.read("params", policies.params, ()),
         env=fields.read("env", values.env, {}),
         concurrency=group,

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rota.model.job import Overlap
+from rota.model.proposal import Rule
 from rota.spec import later, steps
 from rota.spec import schema_parts as parts
 from rota.spec.catalog import Catalog
@@ -65,6 +66,9 @@ def config_schema(catalog: Catalog) -> dict[str, Any]:
         "watch": about(parts.BOOLEAN, "Whether the daemon keeps the index up to date."),
         "embeddings": about(FILLED, "The folder of a model2vec model; `rota[embeddings]` reads it."),
     }
+    board = {
+        "columns": about(one_or_many(FILLED), "Its columns, left to right; new cards come into the first.")
+    }
     fields: Schema = {
         "name": about(SCALAR, "The workspace's name; its folder's unless said."),
         "timezone": about(FILLED, "The zone of jobs that name none: Europe/London."),
@@ -81,7 +85,13 @@ def config_schema(catalog: Catalog) -> dict[str, Any]:
         "notify": ref("notify", "Where messages go that name no channel."),
         "sources": about(_named(catalog.sources, "source", defs), "Settings of what is pulled, by name."),
         "agent": about(parts.empty_too(mapping(agent)), "Who works on prompts."),
+        "budget": about(parts.budget(), "What agents may cost in the whole workspace."),
+        "agents": about(
+            {"anyOf": [{"enum": list(Rule)}, parts.empty_too(mapping(parts.agents()))]},
+            "What agents may do by rota's tools.",
+        ),
         "index": about(parts.empty_too(mapping(index)), "What `rota search` finds."),
+        "board": about(parts.empty_too(mapping(board)), "What `rota board` shows."),
         "web": about(web(), "The HTTP door: /health and /hooks/NAME."),
         "shutdown_grace": ref("durationOrNone", "How long runs may go on when the daemon stops."),
         "max_failures": count(0, "Failed runs in a row after which a job is paused; 0: never."),
@@ -250,6 +260,9 @@ def _job_fields(catalog: Catalog) -> Schema:
         "window": about(parts.window(), "When it may start."),
         "not_during": about(parts.window(), "When it may not start."),
         "success_if": about(parts.evidence(), "What proves that it worked."),
-        "budget": about(parts.budget(), "What a run may cost."),
+        "budget": about(
+            parts.budget(),
+            "What its agents may cost: usd, tokens, turns, minutes; per run, day, week, month.",
+        ),
         "runs_on": about(one_or_many(FILLED), "Labels of the workers that may run it."),
     }

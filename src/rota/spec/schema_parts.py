@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
+from rota.model.budget import OnOver
 from rota.model.failures import HIGHEST_NUMBER, WORDS
 from rota.model.job import CatchUpMode, OnInterrupt
-from rota.spec import later, looks, notify, policies, triggers
+from rota.model.proposal import Rule
+from rota.spec import budgets, looks, notify, policies, triggers
 from rota.spec.catalog import Catalog
 from rota.spec.schema_kinds import TEMPLATE_DEF, Schema, closed, properties
 
@@ -275,11 +276,41 @@ def concurrency() -> Schema:
 
 
 def budget() -> Schema:
-    """`budget:` of a job."""
+    """`budget:` of a job, and of rota.yaml."""
+    caps = _caps()
+    spans = {span: about(mapping(caps), f"The most of one {span}.") for span in budgets.SPANS}
+    per = about({"enum": list(budgets.SPANS)}, "What the caps beside it are counted over; a run unless said.")
+    over = about(
+        {"enum": list(OnOver)},
+        "What becomes of a job that comes to a cap: `pause` pauses it until a person resumes it; fail unless said.",
+    )
+    return empty_too(mapping({**caps, "per": per, **spans, "on_over": over}))
+
+
+def _caps() -> Schema:
     amount: Schema = {"type": "number", "minimum": 0}
-    caps: dict[str, Any] = dict.fromkeys(later.BUDGET_CAPS, amount)
-    spans = {span: mapping(caps) for span in later.BUDGET_SPANS}
-    return empty_too(mapping({**caps, **spans, "per": {"enum": list(later.BUDGET_SPANS)}}))
+    whole: Schema = {"type": "integer", "minimum": 0}
+    return {
+        "usd": about(amount, "Dollars."),
+        "tokens": about(whole, "Tokens, of all kinds."),
+        "turns": about(whole, "Responses of a model."),
+        "minutes": about(amount, "Minutes at work, by the clock on the wall."),
+    }
+
+
+def agents() -> dict[str, Schema]:
+    """`agents:` of rota.yaml."""
+    rule: Schema = {"enum": list(Rule)}
+    return {
+        "create": about(rule, "Whether agents may make jobs; propose unless said."),
+        "change": about(rule, "Whether they may change jobs; propose unless said."),
+        "remove": about(rule, "Whether they may remove jobs; propose unless said."),
+        "pause": about(rule, "Whether they may pause and resume jobs of people; propose unless said."),
+        "run": about(rule, "Whether they may start jobs; allow unless said."),
+        "max_jobs": count(0, "How many jobs made by agents there may be."),
+        "max_per_day": count(0, "How much agents may do, or propose, in 24 hours."),
+        "budget": about(budget(), "The caps that a job made by an agent has at least."),
+    }
 
 
 def on_interrupt() -> Schema:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from rota.model.agent import Caps, Denial, OnDenied, Outcome, Permissions
 from rota.model.errors import RotaError, StepError
-from rota.ports.agents import Account, AgentRequest, AgentResult, Runner
-from rota.ports.steps import StepContext, StepResult, Waiting
+from rota.ports.agents import Account, AgentRequest, AgentResult, Runner, success_of
+from rota.ports.steps import Done, StepContext, StepResult, Waiting
 from rota.spec.agent_keys import ServerKeys
 from rota.steps.agent_answers import (
     Judged,
@@ -68,10 +68,18 @@ async def ask_agent(keys: AgentKeys, prompt: str, ctx: StepContext) -> StepResul
     minutes = caps.minutes if account is None else account.caps.minutes
     try:
         work = _Work(runner, replace(request, account=account), talk, ctx, minutes)
-        return await _work(work)
+        result = await _work(work)
     finally:
         if account is not None:
             await account.close()
+    return replace(result, kept=_success(result, work)) if isinstance(result, Done) else result
+
+
+def _success(result: Done, work: _Work) -> dict[str, Any]:
+    """That the runner had an answer, for `rota agents`."""
+    ctx = work.ctx
+    about = {"job": ctx.job.id, "run": ctx.run.id, "model": result.values.get("model")}
+    return {success_of(work.runner.key): {"at": ctx.services.clock.now(), **about}}
 
 
 async def _work(work: _Work) -> StepResult:
@@ -105,22 +113,34 @@ async def _work(work: _Work) -> StepResult:
 
 
 async def _call(work: _Work, request: AgentRequest) -> AgentResult | Waiting:
-    if work.minutes is None:
-        return await work.runner.run(request, work.ctx)
+    return await in_time(work.runner.run(request, work.ctx), work.minutes)
+
+
+async def in_time(
+    work: Coroutine[Any, Any, AgentResult | Waiting], minutes: float | None
+) -> AgentResult | Waiting:
+    """A runner's work, ended where the minutes of its budgets are over."""
+    if minutes is None:
+        return await work
     try:
-        async with asyncio.timeout(work.minutes * 60) as deadline:
-            return await work.runner.run(request, work.ctx)
+        async with asyncio.timeout(minutes * 60) as limit:
+            return await work
     except TimeoutError:
-        if not deadline.expired():
+        if not limit.expired():
             raise
-        detail = f"the budget of {work.minutes:g} minutes is used up; everything it started was ended"
-        return AgentResult(Outcome.BUDGET, detail=detail, retry=False)
+        left = f"{minutes:,.1f}".removesuffix(".0")
+        return AgentResult(
+            Outcome.BUDGET, detail=f"the {left} min that its budget had left are over", retry=False
+        )
 
 
 async def _judged(work: _Work, result: AgentResult, schema: Mapping[str, Any]) -> tuple[AgentResult, Judged]:
     """The answer held against the schema; where the runner knows nothing of schemas, with a second chance."""
     judged = await judge(result, schema, work.ctx)
     if judged.fault is None or result.structured is not None:
+        return result, judged
+    if not _has_something_left(work.request.account):
+        work.ctx.say(f"{judged.fault}; a budget is used up, so it is not asked once more")
         return result, judged
     work.ctx.say(f"{judged.fault}: asked once more")
     again = await _call(work, _once_more(work, result, judged.fault))
@@ -135,6 +155,14 @@ async def _judged(work: _Work, result: AgentResult, schema: Mapping[str, Any]) -
         session=again.session or result.session,
     )
     return both, await judge(again, schema, work.ctx)
+
+
+def _has_something_left(account: Account | None) -> bool:
+    """Whether one more response may be asked for: the last one may have been just what was left."""
+    if account is None:
+        return True
+    caps = account.caps
+    return all(left is None or left > 0 for left in (caps.usd, caps.tokens, caps.turns, caps.minutes))
 
 
 def _once_more(work: _Work, result: AgentResult, fault: str) -> AgentRequest:

@@ -8,6 +8,7 @@ from rota.ports.plugins import load_plugins
 from rota.ports.steps import StepKind
 from rota.steps.agent import AgentStep
 from rota.steps.approve import ApproveStep
+from rota.steps.card import CardStep
 from rota.steps.context import ContextStep
 from rota.steps.http import HttpStep
 from rota.steps.index import IndexStep
@@ -32,6 +33,7 @@ _KINDS: tuple[StepKind, ...] = (
     ContextStep(),
     AgentStep(),
     SkillStep(),
+    CardStep(),
     NotifyStep(),
     ApproveStep(),
 )

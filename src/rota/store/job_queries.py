@@ -27,6 +27,9 @@ _COLUMNS = (
     jobs.c.error,
     jobs.c.warnings,
     jobs.c.removed_at,
+    jobs.c.created_by,
+    jobs.c.changed_by,
+    jobs.c.removed_by,
 )
 _SELECT = (
     select(*_COLUMNS)
@@ -91,11 +94,16 @@ RESUME = statement(
         .values(paused_at=null(), paused_reason=null(), updated_at=param("now"))
     )
 )
+MADE_BY_AGENTS = statement(
+    lambda: select(func.count()).where(
+        here(jobs), jobs.c.created_by.is_not(None), jobs.c.removed_at.is_(None)
+    )
+)
 REMOVE = statement(
     lambda: (
         update(jobs)
         .where(here(jobs), _OF_ID, jobs.c.removed_at.is_(None))
-        .values(removed_at=param("now"), updated_at=param("now"))
+        .values(removed_at=param("now"), updated_at=param("now"), removed_by=param("by"))
     )
 )
 DROP_TRIGGERS = statement(

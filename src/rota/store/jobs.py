@@ -80,9 +80,13 @@ class Jobs:
             self._session.change(q.SYNC_TRIGGERS, job_id=job_id)
         return changed
 
-    def remove(self, job_id: str, now: Micros) -> bool:
-        """Mark as removed and drop its triggers; False when it is not there."""
-        removed = self._session.change(q.REMOVE, job_id=job_id, now=now) == 1
+    def made_by_agents(self) -> int:
+        """Number of jobs that agents made and that are not removed."""
+        return int(self._session.value(q.MADE_BY_AGENTS) or 0)
+
+    def remove(self, job_id: str, now: Micros, by: int | None = None) -> bool:
+        """Mark as removed (`by`: an agent's proposal) and drop its triggers; False when it is not there."""
+        removed = self._session.change(q.REMOVE, job_id=job_id, now=now, by=by) == 1
         if removed:
             self._session.change(q.DROP_TRIGGERS, job_id=job_id)
         return removed
@@ -123,6 +127,9 @@ def _values(record: JobRecord) -> dict[str, Any]:
         "created_at": record.created_at,
         "updated_at": record.updated_at,
         "removed_at": record.removed_at,
+        "created_by": record.created_by,
+        "changed_by": record.changed_by,
+        "removed_by": record.removed_by,
     }
 
 

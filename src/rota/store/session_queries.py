@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import delete, select
 
 from rota.store.core import columns, here, param, statement, upsert
-from rota.store.schema import sessions
+from rota.store.schema_agents import sessions
 
 _s = sessions.c
 _KEYED = _s.key == param("key")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rota.store.approvals import Approvals
 from rota.store.bulk import Bulk
+from rota.store.cards import Cards
 from rota.store.cursors import Cursors
 from rota.store.daemons import Daemons
 from rota.store.deliveries import Deliveries
@@ -15,9 +16,13 @@ from rota.store.jobs import Jobs
 from rota.store.ledger import Ledger
 from rota.store.looks import Looks
 from rota.store.outbox import Outbox
+from rota.store.proposals import Proposals
 from rota.store.runs import Runs
 from rota.store.sessions import Sessions
+from rota.store.spend import Spending
 from rota.store.sql import Session
+from rota.store.takes import Takes
+from rota.store.tokens import Tokens
 from rota.store.triggers import Triggers
 
 
@@ -39,4 +44,9 @@ class SqlTx:
         self.deliveries = Deliveries(session)
         self.looks = Looks(session)
         self.sessions = Sessions(session)
+        self.spend = Spending(session)
+        self.proposals = Proposals(session)
+        self.tokens = Tokens(session)
+        self.cards = Cards(session)
+        self.takes = Takes(session)
         self.bulk = Bulk(session)

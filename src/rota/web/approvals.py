@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import parse_qsl
 
+from rota.app.answer import Answer
 from rota.app.approvals import Approvals, Refusal, Shown
-from rota.app.receiving import Answer
 from rota.model.errors import RotaError
 from rota.model.message import DENY
 from rota.ports.logger import Logger

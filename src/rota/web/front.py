@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from rota.app.receiving import Answer, Gate
+from rota.app.answer import Answer
+from rota.app.receiving import Gate
 from rota.model.config import WebConfig
 from rota.ports.logger import Logger
 from rota.web.hosts import is_allowed
@@ -54,7 +55,26 @@ class Front:
             return await self._hook(method, path[7:], scope, headers, receive)
         if path.startswith("/approvals/"):
             return await self._approval(method, path[11:], headers, receive)
+        if path in {"/mcp", "/mcp/"}:
+            return await self._agents(method, scope, headers, receive)
         return Answer(404, {"error": "there is nothing here"})
+
+    async def _agents(
+        self, method: str, scope: Mapping[str, Any], headers: Mapping[str, str], receive: Receive
+    ) -> Answer:
+        from rota.web import agents  # with the first one
+
+        asked = agents.Asked(method, headers, self._client(scope, headers))
+        config = self._config()
+        token = agents.admit(self._gate.agents, asked, config)
+        if isinstance(token, Answer):
+            return token
+        body = await self._body(headers, receive) if method == "POST" else b""
+        return (
+            body
+            if isinstance(body, Answer)
+            else await agents.take(self._gate.agents, token, asked, body, config)
+        )
 
     async def _approval(
         self, method: str, token: str, headers: Mapping[str, str], receive: Receive

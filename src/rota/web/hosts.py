@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 
 def is_allowed(header: str, names: Sequence[str]) -> bool:
@@ -23,6 +24,16 @@ def is_allowed(header: str, names: Sequence[str]) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_own_origin(header: str, names: Sequence[str]) -> bool:
+    """Whether an `Origin` header names a page of this machine, or of one of `names`."""
+    try:
+        host = (urlsplit(header).hostname or "").lower().rstrip(".")
+    except ValueError:
+        return False
+    own = is_loopback(host) or host.endswith(".localhost")
+    return own or any(_matches(host, name) for name in names)
 
 
 def is_loopback(host: str) -> bool:

@@ -17,6 +17,7 @@ logs/
 owners/
 schema/
 cache/
+agents/
 jobs/output/
 notes/
 daemon.*

@@ -49,7 +49,7 @@ def test_a_row_fits_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(lines) == 3
     assert lines[1].endswith("…  short")
     assert lines[2].endswith("line break")
-    assert all(output._width(line) <= 40 for line in lines)
+    assert all(output.width_of(line) <= 40 for line in lines)
 
 
 def test_colour_is_for_terminals_that_want_it(monkeypatch: pytest.MonkeyPatch) -> None:

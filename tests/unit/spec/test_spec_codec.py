@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
+from rota.model.agent import Caps
+from rota.model.budget import Budget, OnOver
 from rota.model.job import (
     CatchUp,
     CatchUpMode,
@@ -58,7 +60,8 @@ FULL = Job(
     notify=(Notify("slack", "m", "t", "c", "failed", {"webhook": "${W}"}),),
     on_error=OnError(notify=False, channels=(Notify("desktop"),), message="oh"),
     on_recovery=OnError(notify=True),
-    extra={"budget": {"usd": 1}},
+    budget=Budget(run=Caps(usd=0.5), week=Caps(tokens=9, minutes=1.5), on_over=OnOver.PAUSE),
+    extra={"runs_on": ["gpu"]},
 )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from rota.model.agent import Caps
+from rota.model.budget import Budget, OnOver
 from rota.model.config import AgentConfig, IndexConfig, Limits, WorkspaceConfig
 from rota.model.job import Notify
 from rota.spec import Catalog, parse_config
@@ -27,6 +29,7 @@ sources:
   home: {type: calendar, days: 3}
 agent: {runner: command, command: 'claude -p --append "a b"', model: opus, clever: {effort: high}}
 index: {include: "*.md", exclude: [drafts/, "!now/"], max_file: 1MB, watch: false, embeddings: models/small}
+budget: {usd: 5, per: day, month: {usd: 60}, on_over: pause}
 shutdown_grace: 5s
 max_failures: 3
 """
@@ -64,6 +67,7 @@ def test_everything_that_rota_yaml_says(catalog: Catalog) -> None:
             "command", ("claude", "-p", "--append", "a b"), "opus", settings={"clever": {"effort": "high"}}
         ),
         index=IndexConfig(("*.md",), ("drafts/", "!now/"), 1_000_000, watch=False, embeddings="models/small"),
+        budget=Budget(day=Caps(usd=5), month=Caps(usd=60), on_over=OnOver.PAUSE),
         shutdown_grace=5.0,
         max_failures=3,
     )

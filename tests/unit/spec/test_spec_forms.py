@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from rota.model.agent import Caps
+from rota.model.budget import Budget, OnOver
 from rota.model.job import CatchUp, CatchUpMode, Concurrency, Job, Notify, OnError, Param, Retry, Window
 from rota.spec import FileResult
 
@@ -151,7 +153,22 @@ def test_windows(job_of: Good, key: str, text: str, window: Window) -> None:
     assert getattr(job_of(f"run: x\n{key}: {text}\n"), key) == window
 
 
-def test_budgets(job_of: Good) -> None:
-    assert job_of("run: x\nbudget: {usd: 1, per: day, month: {tokens: 5}}\n").extra == {
-        "budget": {"usd": 1, "per": "day", "month": {"tokens": 5}}
-    }
+@pytest.mark.parametrize(
+    ("text", "budget"),
+    [
+        ("{usd: 1}", Budget(run=Caps(usd=1))),
+        ("{usd: 1, per: day, month: {tokens: 5}}", Budget(day=Caps(usd=1), month=Caps(tokens=5))),
+        (
+            "{run: {usd: .25, turns: 20}, day: {usd: 1}, week: {minutes: 90}, on_over: pause}",
+            Budget(
+                run=Caps(usd=0.25, turns=20),
+                day=Caps(usd=1),
+                week=Caps(minutes=90),
+                on_over=OnOver.PAUSE,
+            ),
+        ),
+        ("", Budget()),
+    ],
+)
+def test_budgets(job_of: Good, text: str, budget: Budget) -> None:
+    assert job_of(f"run: x\nbudget: {text}\n").budget == budget

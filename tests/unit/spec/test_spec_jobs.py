@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from rota.model.agent import Caps
+from rota.model.budget import Budget
 from rota.model.job import CatchUp, CatchUpMode, Job, Notify, OnError, Overlap, Retry, Step, Trigger
 from rota.spec import Catalog, FileResult, parse_mapping
 
@@ -48,8 +50,8 @@ def test_a_prompt_in_markdown_is_one_agent_step(parse: Parse, design_prompt: str
             line=6,
         ),
     )
-    assert job.extra == {"budget": {"usd": 0.25, "turns": 20}}
-    assert parsed.warnings == ("line 4: `budget` is read, but this version does not enforce it yet",)
+    assert job.budget == Budget(run=Caps(usd=0.25, turns=20))
+    assert parsed.warnings == ()
 
 
 def test_keys_of_the_agent_step_stand_in_the_front_matter(job_of: Good) -> None:

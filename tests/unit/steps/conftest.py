@@ -6,13 +6,15 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from rota.engine.board import StoredBoard
 from rota.engine.host_code import FreshFinder, call_target
 from rota.model.agent import Outcome
 from rota.model.config import WorkspaceConfig
@@ -31,7 +33,9 @@ from rota.ports.steps import (
     StepContext,
     StepResult,
 )
+from rota.ports.store import Store
 from rota.steps.registry import STEPS
+from rota.store import open_store
 from rota.templates import render_value
 
 NOW: Micros = 1_795_000_000_000_000  # 2026-11-18T11:06:40Z
@@ -182,6 +186,16 @@ class Bench:
     env: dict[str, str] = field(default_factory=lambda: {"PATH": os.environ["PATH"]})
     log: bytearray = field(default_factory=bytearray)
 
+    @cached_property
+    def board(self) -> StoredBoard:
+        """The real board, in a state of its own."""
+        return StoredBoard(self.store, Clock(), self.secrets)
+
+    @cached_property
+    def store(self) -> Store:
+        """The state that the board is in."""
+        return open_store(self.workspace / ".rota" / "state.db")
+
     def file(self, path: str, text: str = "", mode: int = 0o644) -> Path:
         """A file of the workspace."""
         target = self.workspace / path
@@ -207,7 +221,7 @@ class Bench:
             timeout=30.0, log=lambda _stream, data: self.log.extend(data),
             services=Services(
                 Clock(), self.processes, self.hosts, self.secrets, STEPS, self.sources, self.channels,
-                cast("dict[str, Runner]", self.runners), self.notifier, self.states,
+                cast("dict[str, Runner]", self.runners), self.notifier, self.states, board=self.board if kind.key == "card" else None,
             ),
         )  # fmt: skip
         return asyncio.run(kind.run(kind.params.model_validate(rendered), ctx))
@@ -226,11 +240,14 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
+def bench(tmp_path: Path) -> Iterator[Bench]:
     """A bench in a fresh workspace."""
     workspace = tmp_path / "workspace"
     (workspace / ".rota" / "jobs").mkdir(parents=True)
-    return Bench(workspace)
+    bench = Bench(workspace)
+    yield bench
+    if "store" in vars(bench):
+        bench.store.close()
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from sqlalchemy import create_engine
 
 from rota.model.errors import StoreError
 from rota.ports.store import Store
-from rota.store import db, migrate, open_store
-from rota.store.schema import metadata
+from rota.store import db, migrate, open_store, schema, schema_agents  # noqa: F401 # the last two declare tables
+from rota.store.columns import metadata
 
 
 def statements(connection: sqlite3.Connection) -> set[str]:

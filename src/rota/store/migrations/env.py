@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
-from rota.store.schema import metadata
+from rota.store import schema, schema_agents  # noqa: F401 # they declare the tables
+from rota.store.columns import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 context.run_migrations()
