@@ -231,10 +231,13 @@ def _gate_command(one: _Try) -> str:
 
 
 def _server(server: Mapping[str, Any]) -> dict[str, Any]:
-    """An MCP server in codex's words. Without `required` a dead one would fail nothing."""
+    """An MCP server in codex's words. Without `required` a dead one would fail nothing. Its tools are the job's to allow:
+    without a word about approval codex refuses those that change something, since nobody is there to ask.
+    """
+    usual = {"required": True, "default_tools_approval_mode": "approve"}
     if "url" in server:
-        return {"url": server["url"], "http_headers": dict(server.get("headers") or {}), "required": True}
-    found = {"command": server["command"], "args": list(server.get("args") or ()), "required": True}
+        return {"url": server["url"], "http_headers": dict(server.get("headers") or {}), **usual}
+    found = {"command": server["command"], "args": list(server.get("args") or ()), **usual}
     return {**found, "env": dict(server["env"])} if server.get("env") else found
 
 
