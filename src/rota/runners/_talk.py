@@ -248,7 +248,7 @@ class Talk:
 def _without_words(end: Exit | None, lost: StepError | None, last: str) -> AgentResult:
     """What it means that a client ended without having said what it came to."""
     if lost is not None:
-        return AgentResult(Outcome.INTERRUPTED, detail=lost.message)
+        return AgentResult(Outcome.INTERRUPTED, detail=lost.message, code=lost.code)
     assert end is not None  # noqa: S101 # it ended, and nobody had a reason to end it
     if end.limit is not None:
         return AgentResult(
