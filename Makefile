@@ -36,7 +36,7 @@ demo: $(VENV)/.rota
 
 ## test: every check and every test, with the coverage gate
 test: check
-	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 ## check: the quick part alone: style, types, floors, sizes
 check: $(VENV)/.dev

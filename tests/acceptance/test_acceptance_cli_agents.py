@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import json
+
+from tests.support.clients import CLAUDE, CLIENTS, SECRET
+from tests.support.model_server import BAD_KEY, KEY, serving
 from tests.support.rota import Rota
 
 
 def test_agents_are_listed_with_their_last_success(rota: Rota) -> None:
     rota.write(".rota/rota.yaml", "timezone: UTC\nagent: {command: cat, model: best}\n")
-    listed = [line.split()[:2] for line in rota.quick("agents").out.splitlines()[1:]]
+    said = rota.quick("agents").out
+    listed = [line.split()[:2] for line in said.splitlines()[1:]]
     assert ["command", "ready"] in listed
-    assert listed[-1] == ["inbox", "ready"]
+    assert ["inbox", "ready"] in listed
+    rota.write(".rota/rota.yaml", "timezone: UTC\n")
+    said = rota.quick("agents").out
+    assert "command  not set up" in said
+    assert "command: there is no `command:` under `agent:` in rota.yaml" in said
+    rota.write(".rota/rota.yaml", "timezone: UTC\nagent: {command: cat, model: best}\n")
     rota.job("brief", "steps: [{agent: hello, runner: command}]\n")
     rota("run", "brief", "--wait")
     told = {one["name"]: one for one in rota.quick("agents", "--json").json["runners"]}
@@ -27,7 +37,8 @@ def test_the_doctor_asks_only_when_it_is_told_to(rota: Rota) -> None:
     said = rota("doctor", "--probe-agents")
     assert "ok       command answers after" in said.out
     assert len(rota.lines("prompts.txt")) == 1
-    assert rota.quick("agents", "--json").json["runners"][-2]["last_success"]["job"] is None
+    told = {one["name"]: one for one in rota.quick("agents", "--json").json["runners"]}
+    assert told["command"]["last_success"]["job"] is None
 
 
 def test_the_doctor_says_what_a_runner_that_does_not_answer_said(rota: Rota) -> None:
@@ -37,3 +48,23 @@ def test_the_doctor_says_what_a_runner_that_does_not_answer_said(rota: Rota) -> 
     said = rota("doctor", "--probe-agents", code=1)
     assert "problem  command does not answer: exit code 3: the key *** is bad" in said.out
     assert "sk-very-secret" not in said.out + said.err
+
+
+def test_what_a_question_took_is_said(rota: Rota) -> None:
+    with serving() as server:
+        settings = CLIENTS["builtin"].settings(server, 60)
+        rota("secret", "set", SECRET, stdin=KEY)
+        rota.write(".rota/rota.yaml", json.dumps({"timezone": "UTC", "agent": {"model": CLAUDE, **settings}}))
+        said = rota("doctor", "--probe-agents").out
+        (asked,) = server.requests
+        assert "one word: ok" in asked.text
+        assert "builtin answers after" in said
+        assert f"({CLAUDE}, 110 tokens, $0.0001)" in said
+        told = {one["name"]: one for one in rota.quick("agents", "--json").json["runners"]}
+        assert (told["builtin"]["ready"], told["builtin"]["last_success"]["model"]) == (True, CLAUDE)
+
+        rota("secret", "set", SECRET, stdin=BAD_KEY)
+        said = rota("doctor", "--probe-agents", code=1).out
+        assert "problem  builtin does not answer:" in said
+        assert "invalid x-api-key" in said
+        assert BAD_KEY not in said

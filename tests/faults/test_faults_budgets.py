@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support import paying
@@ -75,8 +76,8 @@ def test_twenty_agents_side_by_side_ask_a_model_for_no_more_than_was_under_way(t
         ) as at,
     ):
         turn = {"calls": [at.client.run("true")], "usage": {"input": 0, "output": 10_000}}
-        may = {"run": ["true"]}
-        going = [at.start(*[turn] * 9, "Never.", permissions=may) for _ in range(RUNS)]
+        keys: dict[str, Any] = {"permissions": {"run": ["true"]}, "model": "gpt-5"}
+        going = [at.start(*[turn] * 9, "Never.", **keys) for _ in range(RUNS)]
         ended = [at.ended(one) for one in going]
         assert {(one.state, one.code) for one in ended} == {("failed", "budget")}
         paid = sum(one.used.usd for one in ended)

@@ -33,6 +33,7 @@ from tests.support.looking import (
     poll_what_is_away,
     watch_files,
 )
+from tests.support.proposals import wish_for_a_job
 from tests.support.rota import WITHIN, Rota, eventually
 
 from rota.app.control import running_daemon
@@ -161,6 +162,11 @@ def called(rota: Rota) -> str:
     return str(reply.json["delivery"])
 
 
+def proposed(rota: Rota) -> str:
+    """An agent proposes a job; the proposal's id."""
+    return wish_for_a_job(rota.root, f"wished-{time.time_ns()}")
+
+
 def a_file_came(rota: Rota) -> None:
     watch_files(rota)
     drop(rota)
@@ -211,6 +217,8 @@ WAYS = {
     "retention.logs_gone": AN_HOUR,
     "retention.runs_gone": AN_HOUR,
     "retention.done": AN_HOUR,
+    "proposals.decided": Way(command=lambda rota: ("approve", proposed(rota))),
+    "proposals.carried_out": Way(command=lambda rota: ("approve", proposed(rota))),
     "intake.before_write": Way(then=calls),
     "intake.after_write": Way(then=calls),
     "hooks.replayed": Way(command=lambda rota: ("hook", "replay", called(rota))),

@@ -13,6 +13,7 @@ import click
 import pytest
 from pydantic import BaseModel
 
+from rota.app.desk import all_tools
 from rota.app.kinds import kinds
 from rota.channels.registry import CHANNELS
 from rota.cli.main import COMMANDS
@@ -21,7 +22,8 @@ from rota.runners.registry import RUNNERS
 from rota.schedule.parse import NAMES
 from rota.sources.registry import SOURCES
 from rota.spec import budgets, later, notify, parse_config, parse_file, policies
-from rota.spec.config import AGENT_KEYS, CONFIG_KEYS, INDEX_KEYS, LIMIT_KEYS
+from rota.spec.agents_policy import AGENTS_KEYS
+from rota.spec.config import AGENT_KEYS, BOARD_KEYS, CONFIG_KEYS, INDEX_KEYS, LIMIT_KEYS
 from rota.spec.evidence import KINDS
 from rota.spec.job import JOB_KEYS
 from rota.spec.lint import KNOWN_NAMES
@@ -101,7 +103,7 @@ def test_every_command_imports_has_help_and_a_heading(command: str) -> None:
     assert f"\n### `{command}`\n" in section("docs/cli.md", part)
 
 
-@pytest.mark.parametrize("group", ["inbox", "secret", "source"])
+@pytest.mark.parametrize("group", ["card", "inbox", "secret", "source", "token"])
 def test_every_command_of_a_group_is_named(group: str) -> None:
     found = getattr(importlib.import_module(f"rota.cli.{COMMANDS[group][0]}"), f"{group}_command")
     assert isinstance(found, click.Group)
@@ -142,6 +144,11 @@ def test_every_trigger_has_a_heading(kind: str) -> None:
     assert text.strip().startswith("Read, but") == (f"on.{kind}" in later.LATER)
 
 
+@pytest.mark.parametrize("tool", all_tools())
+def test_every_tool_for_agents_is_told_of(tool: str) -> None:
+    assert tool in rows(section("docs/mcp.md", "Tools"))
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_every_way_to_verify_is_told_of(scheme: str) -> None:
     text = section("docs/webhooks.md", "Who may call")
@@ -163,10 +170,12 @@ def test_every_way_to_verify_is_told_of(scheme: str) -> None:
         ("docs/configuration.md", "Configuration", CONFIG_KEYS),
         ("docs/configuration.md", "Limits", LIMIT_KEYS),
         ("docs/configuration.md", "Agent", AGENT_KEYS),
+        ("docs/configuration.md", "Agents", AGENTS_KEYS),
         ("docs/configuration.md", "Index", INDEX_KEYS),
         ("docs/budgets.md", "Caps", budgets.CAPS),
         ("docs/budgets.md", "Keys", budgets.BUDGET_KEYS),
         ("docs/budgets.md", "Prices", PRICE_KEYS),
+        ("docs/configuration.md", "Board", BOARD_KEYS),
         ("docs/schedules.md", "Names", [*NAMES, "@reboot", "manual"]),
         ("docs/configuration.md", "Web", WEB_KEYS),
         ("docs/webhooks.md", "Keys", WEBHOOK_KEYS),

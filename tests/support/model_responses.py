@@ -88,7 +88,10 @@ def _output(reply: Reply) -> list[Json]:
             }
         )
     for key, call in reply.calls:
-        named = {"call_id": f"call_{key}", "name": call.name, "status": "completed"}
+        # `group/tool`: clients group the tools of an MCP server under its name.
+        group, _, tool = call.name.rpartition("/")
+        named = {"call_id": f"call_{key}", "name": tool, "status": "completed"}
+        named |= {"namespace": group} if group else {}
         if call.input is None:
             items.append(
                 {"type": "function_call", "id": f"fc_{key}", "arguments": json.dumps(call.args), **named}

@@ -1,4 +1,4 @@
-"""What an agent is told of rota: in a few lines when it connects, and in full when it asks."""
+"""What an agent is told of rota: in a few lines when it connects, in full when it asks, and as a skill in the workspace."""
 
 from __future__ import annotations
 
@@ -52,4 +52,41 @@ what it printed. job_test renders everything and runs nothing.
 ## What you may do
 whoami says it. `propose`: a person sees your `why`, the diff and the next fires, and decides; so write a `why` that helps.
 You cannot decide about proposals, nor answer what is in the inbox. A run cannot start its own job.
+"""
+
+SKILL = """\
+---
+name: rota
+description: Schedule work, look at scheduled jobs and their runs, and find out why something ran, failed or did not run, \
+with rota. Use it whenever something is to happen later, regularly, or after something else; and for questions about jobs, \
+runs, schedules, reminders and the workspace's board.
+---
+
+# rota
+
+This workspace's jobs are run by rota: commands, scripts and agent prompts, on a schedule or on events.
+
+If you have rota's MCP tools (`job_list`, `job_create`, `help`, ...), use them: what you change is checked, recorded with
+your name, and put before a person where the workspace wants that. Call `help` once for how a job is written.
+
+Without them, use the command line; it says what to do next, and every read takes `--json`:
+
+| to | command |
+|---|---|
+| see what there is | `rota list`, `rota show JOB`, `rota status` |
+| know why it ran, failed, or did not run | `rota why JOB`, `rota history JOB`, `rota logs JOB` |
+| know when it runs next | `rota next JOB` |
+| try without doing anything | `rota test JOB`, `rota check` |
+| start one now | `rota run JOB` |
+| make one | `rota add ID --schedule "0 8 * * 1-5" --run "make report"`, or `--prompt "..."` |
+| change one | `rota edit JOB --set schedule=hourly` |
+| stop one for a while | `rota pause JOB --reason "..."`, `rota resume JOB` |
+| find something in the files | `rota search WORDS`, `rota context --for WORDS` |
+
+- In a run of rota's, these commands answer as the tools do: "Proposed as P-12" means that a person decides.
+- Ask before you make, change, pause or remove a job of a person, and say when it would run next.
+- Look whether there is such a job already (`rota list`), and change that one rather than make another.
+- Never sleep, poll in a loop, or write to crontab: make a job.
+- Never write a key or password into a job: write `${NAME}`, and ask the person to run `rota secret set NAME`.
+- What a person removed or denied stays so. Proposals (`P-12`) and approvals are answered by people: never by you.
 """

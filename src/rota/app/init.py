@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import rota
+from rota.app.desk_guide import SKILL
 from rota.app.kinds import kinds
 from rota.app.settings import read_settings
 from rota.model.errors import ConflictError, WorkspaceError, ZoneError
@@ -59,6 +60,7 @@ def initialise(path: Path, template: str, timezone: str | None) -> Made:
         shown = layout.relative(layout.config)
         layout.config.write_text(set_keys(layout.config.read_text(), shown, {"timezone": name}))
     write_schemas(layout)
+    write_skill(layout)
     settings = read_settings(layout, kinds().catalog)
     return Made(layout.root, settings.config.timezone, kept)
 
@@ -69,6 +71,14 @@ def write_schemas(layout: Layout) -> None:
     catalog = kinds().catalog
     for file, schema in (("job.json", json_schema(catalog)), ("config.json", config_schema(catalog))):
         (layout.schema / file).write_text(json.dumps(schema, indent=1) + "\n")
+
+
+def write_skill(layout: Layout) -> None:
+    """The skill that teaches an agent to use rota; one that is there stays as it is."""
+    path = layout.rota / "skills" / "rota" / "SKILL.md"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(SKILL)
 
 
 def local_timezone() -> str:

@@ -5,25 +5,22 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from rota.app.agents import survey_now
+from rota.app.agents import PATIENCE, step_in_no_job, survey_now
 from rota.app.doctor_hooks import Finding
 from rota.app.here import services_here
 from rota.app.wiring import App
-from rota.engine.environment import clean_environment, markers
+from rota.engine.meter import price_of
 from rota.engine.output import Masker
 from rota.model.agent import NO_TOKENS, Caps, Outcome, Response, Usage
 from rota.model.errors import RotaError
-from rota.model.job import Job, Step
-from rota.model.run import Run, RunState
+from rota.planning.budgets import dollars
 from rota.ports.agents import AgentRequest, AgentResult, Runner, success_of
 from rota.ports.steps import Services, StepContext, Waiting
-from rota.templates import fill_secrets
 
 PROMPT = "This is a test of the connection. Use no tool. Answer with the one word: ok\n"
 CAPS = Caps(usd=0.25, tokens=100_000, turns=2)
-PATIENCE = 90.0
 _HINT = "`rota agents` shows what is known of it"
 
 
@@ -32,7 +29,6 @@ class Purse:
     """The account of a probe, which no job pays for: adds up, and says when it is enough."""
 
     usage: Usage = NO_TOKENS
-    client_usd: float | None = None
     model: str | None = None
     keys: set[str] = field(default_factory=set)
 
@@ -47,8 +43,6 @@ class Purse:
             self.keys.add(response.key)
             self.usage += response.usage
             self.model = response.model
-            if response.client_usd is not None:
-                self.client_usd = (self.client_usd or 0.0) + response.client_usd
         over = self.usage.total > (CAPS.tokens or 0) or len(self.keys) > (CAPS.turns or 0)
         return "the probe is used up" if over else None
 
@@ -74,9 +68,10 @@ async def _probe_all(app: App) -> list[Finding]:
 async def _probe(app: App, runner: Runner, services: Services) -> Finding:
     masker, purse, began = Masker(app.secrets.known()), Purse(), time.monotonic()
     request = AgentRequest(PROMPT, app.config.agent.model, purse, session_id=str(uuid.uuid4()), tools=())
+    ctx = step_in_no_job(app, services)
     try:
         async with asyncio.timeout(PATIENCE):
-            result = await runner.run(request, _context(app, services))
+            result = await runner.run(request, ctx)
     except TimeoutError:
         result = AgentResult(Outcome.TIMEOUT, detail=f"no answer within {PATIENCE:g} s")
     except RotaError as error:
@@ -84,7 +79,7 @@ async def _probe(app: App, runner: Runner, services: Services) -> Finding:
     took = time.monotonic() - began
     if isinstance(result, Waiting):
         return Finding("ok", f"{runner.key} hands prompts to a person")
-    cost = _cost(result, purse)
+    cost = await _cost(result, purse, ctx)
     if result.outcome is not Outcome.DONE:
         words = " ".join((result.detail or result.outcome.value.replace("_", " ")).split())
         return Finding("problem", masker.mask_text(f"{runner.key} does not answer: {words}{cost}"), _HINT)
@@ -94,25 +89,13 @@ async def _probe(app: App, runner: Runner, services: Services) -> Finding:
     return Finding("ok", f"{runner.key} answers after {took:.1f} s ({model or 'its own model'}{cost})")
 
 
-def _cost(result: AgentResult, purse: Purse) -> str:
+async def _cost(result: AgentResult, purse: Purse, ctx: StepContext) -> str:
     usage = purse.usage if purse.usage.total else result.usage
     if not usage.total:
         return ", what it took is not known"
-    usd = purse.client_usd if purse.client_usd is not None else result.client_usd
-    price = "" if usd is None else f", ${usd:.4f} by its own figure"
-    return f", {usage.total:,} tokens{price}"
-
-
-def _context(app: App, services: Services) -> StepContext:
-    """A step that is in no job: nothing of it is kept."""
-    step, now, root = Step("probe", "agent"), app.clock.now(), app.layout.root
-    job = Job("probe", "probe", (step,))
-    run = Run(f"probe-{uuid.uuid4().hex[:12]}", job.id, RunState.RUNNING, "", now, started_at=now)
-    env = clean_environment(app.config)
-    for name, text in app.config.env.items():
-        env[name] = fill_secrets(text, app.secrets.get)
-    return StepContext(
-        workspace=root, config=app.config, job=job, step=step, run=run, attempt=1, values={},
-        env={**env, **markers(root, run, step, 1)}, timeout=PATIENCE, log=lambda _stream, _data: None,
-        services=replace(services, sessions=None, meter=None, desk=None),
-    )  # fmt: skip
+    model = purse.model or result.model
+    try:
+        usd = await price_of(ctx, model, usage) if model else None
+    except RotaError:
+        usd = None
+    return f", {usage.total:,} tokens, " + ("of no known price" if usd is None else dollars(usd))

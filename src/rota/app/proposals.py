@@ -14,7 +14,6 @@ from rota.model.errors import NotFoundError, RotaError
 from rota.model.ledger import Event
 from rota.model.message import DENY
 from rota.model.proposal import Deed, Proposal, ProposalState, proposal_number
-from rota.ports.crash import crash_point
 from rota.ports.store import Tx
 
 _LONGEST_ANSWER = 500
@@ -54,7 +53,6 @@ def approve_proposal(
         if choice is not None and choice != "approve":
             raise RotaError(f"{proposal.id} has no choices", hint=f"rota approve {proposal.id}")
         _move(app, proposal, ProposalState.APPLYING, by, reason)
-        crash_point("proposals.decided")
         finish(app, find_proposal(app, text))
         return find_proposal(app, text)
 

@@ -58,7 +58,6 @@ CRASH_POINTS = (
     "commands.answered",
     "inbox.taken",
     "inbox.done",
-    "proposals.allowed",
     "proposals.decided",
     "proposals.carried_out",
     "intake.before_write",

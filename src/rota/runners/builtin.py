@@ -26,6 +26,7 @@ from rota.templates import fill_secrets
 
 TARGET = "rota.runners.builtin_host:work"
 FOLDER = (".rota", "agents", "builtin")
+_DAY = 86_400.0
 _INSTALL = "install it: pip install 'rota[agents]'"
 # What the host may not keep: a program with these marks is ended with the command that had them first.
 _MARKS = ("ROTA_RUN_ID", "ROTA_STEP", "ROTA_ATTEMPT")
@@ -126,6 +127,7 @@ class _Errand:
                 "tools": request.tools,
                 "desk": self._desk_tools(),
                 "mcp": {name: dict(server) for name, server in request.mcp.items()},
+                "keep": ctx.config.limits.keep_days * _DAY,
                 "env": {name: value for name, value in ctx.env.items() if name not in _MARKS},
             }
             call = HostCall(TARGET, kwargs, ctx.env, ctx.workspace, limits=ctx.limits)

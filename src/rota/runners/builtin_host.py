@@ -14,7 +14,7 @@ from rota.model.agent import Denial, OnDenied, Outcome, Permissions
 from rota.runners.builtin_answers import fault_of, instructions, once_more, with_schema
 from rota.runners.builtin_line import Line
 from rota.runners.builtin_models import Api, AskError, key_of, refusal_of, usage_of
-from rota.runners.builtin_talk import UNKNOWN, Talk
+from rota.runners.builtin_talk import UNKNOWN, Talk, prune
 from rota.runners.builtin_tools import Place, Tools, opened_tools, real
 
 Result = dict[str, Any]
@@ -37,6 +37,7 @@ async def work(
     desk: Sequence[Mapping[str, Any]],
     mcp: Mapping[str, Mapping[str, Any]],
     env: Mapping[str, str],
+    keep: float,
 ) -> Result:
     """Have the prompt worked on; see `builtin._result` for what comes back. Raises StepError."""
     async with Line.open(line) as open_line:
@@ -55,7 +56,9 @@ async def work(
             else:
                 talk.begin(of, with_schema(prompt, schema), words)
             worker = _Worker(talk, opened_api, found, open_line, words, turns, schema)
-            return await worker.work()
+            result = await worker.work()
+        prune(talk.path.parent, keep)
+        return result
 
 
 def _permissions(told: Mapping[str, Any]) -> Permissions:

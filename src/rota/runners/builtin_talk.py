@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,6 +78,7 @@ class Talk:
             "calls": self.calls,
             "messages": ModelMessagesTypeAdapter.dump_python(self.messages, mode="json"),
         }
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Escaped, so that half a character of a file that an agent read does no harm.
         write_atomic(self.path, json.dumps(data).encode())
 
@@ -84,13 +87,16 @@ class Talk:
         return self.of == of and not self.over and bool(self.messages)
 
     def begin(self, of: str, prompt: str, instructions: str) -> None:
-        """Put something new to the agent."""
+        """Put something new to the agent. What another step asked and got no answer to is not asked again."""
         if self.open_calls():
             for call in self.open_calls():
                 self.settle(
                     call, NOT_BEGUN if call.tool_call_id not in self.begun else UNKNOWN, "interrupted"
                 )
             self.hand_in(instructions)
+        elif self.messages and isinstance(self.last, ModelRequest):
+            left = [part for part in self.last.parts if not isinstance(part, UserPromptPart)]
+            self.messages[-1:] = [ModelRequest(left, instructions=instructions)] if left else []
         self.of, self.over, self.repaired = of, False, False
         self.denied, self.calls = [], 0
         self.ask(prompt, instructions)
@@ -162,3 +168,11 @@ class Talk:
         """The step has its answer."""
         self.over = True
         self.save()
+
+
+def prune(folder: Path, seconds: float) -> None:
+    """Remove the conversations of a folder that nobody has gone on with for so long."""
+    with suppress(OSError):
+        for path in folder.glob("*.json"):
+            if time.time() - path.stat().st_mtime > seconds:
+                path.unlink(missing_ok=True)

@@ -271,7 +271,7 @@ def test_minutes_end_a_step_that_asks_for_nothing(world: World) -> None:
     job(world, "budget: {minutes: 0.001}", responses=2, pause=5)
     said = settle(world)
     assert said.startswith("failed: budget: ")
-    assert "min that its budget had left are over" in said
+    assert "minutes that its budget had left are used up" in said
 
 
 def test_minutes_of_a_day_add_up_over_runs(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import threading
@@ -22,7 +23,7 @@ from rota.runners.builtin import BuiltinRunner
 from rota.runners.builtin_answers import fault_of
 from rota.runners.builtin_keys import BuiltinKeys, choose
 from rota.runners.builtin_line import Line, open_line
-from rota.runners.builtin_talk import NOT_BEGUN, UNKNOWN, Talk
+from rota.runners.builtin_talk import NOT_BEGUN, UNKNOWN, Talk, prune
 from rota.runners.builtin_tools import DeniedError, Did, Place, Tool
 from rota.runners.builtin_tools_files import file_tools
 from rota.runners.builtin_tools_web import web_tools
@@ -288,7 +289,7 @@ def test_a_conversation_is_on_disk_after_each_change(tmp_path: Path) -> None:
     assert not talk.goes_on("r:s")
     talk.begin("r:s", "Do it. \ud800", "Be brief.")
     talk.answered(response("a", "b"))
-    talk.note_begun(cast("ToolCallPart", talk.open_calls()[0]))
+    talk.note_begun(talk.open_calls()[0])
     again = Talk.load(path, "other")
     assert again.goes_on("r:s")
     assert not again.goes_on("r2:s")
@@ -309,6 +310,22 @@ def test_another_prompt_closes_what_was_left_open(tmp_path: Path) -> None:
     told = [getattr(part, "content", None) for part in again.last.parts]
     assert told == [UNKNOWN, NOT_BEGUN, "Another thing."]
     assert (again.denied, again.calls, again.over) == ([], 0, False)
+
+
+def test_a_prompt_of_another_step_that_got_no_answer_is_not_asked_again(tmp_path: Path) -> None:
+    talk = Talk.load(tmp_path / "talk.json", "r:s")
+    talk.begin("r:s", "Pay the bill.", "")
+    talk.begin("r2:s", "Say hello.", "")
+    assert [getattr(part, "content", None) for part in talk.last.parts] == ["Say hello."]
+    assert len(talk.messages) == 1
+
+
+def test_conversations_that_nobody_goes_on_with_go_after_a_while(tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        Talk.load(tmp_path / f"{name}.json", "r:s").save()
+    os.utime(tmp_path / "old.json", (1, 1))
+    prune(tmp_path, 86_400.0)
+    assert [path.name for path in tmp_path.iterdir()] == ["new.json"]
 
 
 @pytest.mark.parametrize("text", ["", "[1]", '{"messages": 3}', '{"messages": [], "unknown": 1}'])
@@ -349,3 +366,20 @@ def test_the_line_is_private_and_carries_errors() -> None:
         assert not folder.exists()
 
     asyncio.run(main())
+
+
+def test_lines_that_a_killed_daemon_left_go_and_deep_folders_do_no_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def look() -> Path:
+        async with open_line({}) as path:
+            return Path(path)
+
+    left = tmp_path / "rota-line-left"
+    left.mkdir()
+    os.utime(left, (1, 1))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    asyncio.run(look())
+    assert not left.exists() or len(str(tmp_path)) > 75
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("deep" * 30)))
+    assert asyncio.run(look()).is_relative_to("/tmp")
