@@ -38,6 +38,7 @@ from rota.runners._structured import with_schema
 from rota.runners._talk import Talk
 from rota.runners.codex_stream import CodexStream
 
+_MARKS = ("ROTA_RUN_ID", "ROTA_JOB", "ROTA_STEP", "ROTA_WORKSPACE")
 _KEYS = ("OPENAI_API_KEY", "CODEX_API_KEY")
 _INSTALL = "npm install -g @openai/codex, or name it in `path:` under `agent: {codex: ...}`"
 _LOGIN = "there is no key: `rota secret set OPENAI_API_KEY`, or log in once with `CODEX_HOME=.rota/agents/codex codex login`"
@@ -235,6 +236,8 @@ def _server(server: Mapping[str, Any]) -> dict[str, Any]:
     if "url" in server:
         return {"url": server["url"], "http_headers": dict(server.get("headers") or {}), "required": True}
     found = {"command": server["command"], "args": list(server.get("args") or ()), "required": True}
+    # Codex starts servers with next to no environment; `rota mcp` says by these in which run it was asked.
+    found["env_vars"] = [*_MARKS]
     return {**found, "env": dict(server["env"])} if server.get("env") else found
 
 
