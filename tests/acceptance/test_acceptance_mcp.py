@@ -375,7 +375,7 @@ def test_an_agent_step_has_the_tools_and_is_known_by_its_run(rota: Rota, name: s
         pytest.skip(runner.missing)
     own = name == "builtin"
     with serving() as server:
-        rota.write(".rota/rota.yaml", json.dumps({"timezone": "UTC", "agent": runner.settings(server)}))
+        rota.write(".rota/rota.yaml", json.dumps({"timezone": "UTC", "agent": runner.settings(server, 60.0)}))
         rota("secret", "set", SECRET, stdin=KEY)
         calls = [
             {"name": tool if own else f"mcp__rota__{tool}", "args": args}
