@@ -327,13 +327,9 @@ def test_rotas_own_tools_are_used_in_the_agents_name(bench: Bench) -> None:
         call("card_create"),
         "It is on the board.",
     )
-    assert desk.used == [
-        (
-            "card_create",
-            {"title": "Test Task"},
-            Actor("builtin", "run-1", "job", "ask", result.session and result.session.id),
-        )
-    ]
+    assert result.session is not None
+    actor = Actor("builtin", "run-1", "job", "ask", result.session.id)
+    assert desk.used == [("card_create", {"title": "Test Task"}, actor)]
     assert result.denied == (Denial("card_create", '{"title": "forbidden"}'),)
     assert "card 1 is on the board" in bench.said
     assert "'title' is a required property" in last_result(bench, "It is on the board.")
@@ -362,7 +358,7 @@ def test_an_mcp_server_is_started_asked_and_ended(bench: Bench) -> None:
     assert result.outcome is Outcome.DONE
     assert "mcp hall: 2 tools" in bench.said
     assert "Hello Ada" in bench.said
-    assert "it is broken" in last_result(bench, "mcp__hall__fail")
+    assert "Error executing tool fail" in last_result(bench, "mcp__hall__fail")
 
 
 def test_a_dead_mcp_server_fails_the_run_unless_it_is_optional(bench: Bench) -> None:

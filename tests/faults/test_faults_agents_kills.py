@@ -44,7 +44,7 @@ def clients_of(at: Bench, going: Going) -> list[psutil.Process]:
     return [
         child
         for child in daemon.children(recursive=True)
-        if any(line.raddr and line.raddr.port == port for line in child.net_connections())
+        if any(getattr(line.raddr, "port", None) == port for line in child.net_connections())
     ]
 
 

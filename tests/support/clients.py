@@ -94,10 +94,8 @@ def _claude_run(line: str) -> Json:
 
 
 def _codex_write(root: Path, path: str, text: str) -> Json:
-    return {
-        "name": "exec_command",
-        "args": {"cmd": f"mkdir -p $(dirname {path}); printf %s '{text}' > {path}"},
-    }
+    patch = f"*** Begin Patch\n*** Add File: {path}\n+{text}\n*** End Patch"
+    return {"name": "exec_command", "args": {"cmd": f"apply_patch <<'EOF'\n{patch}\nEOF"}}
 
 
 _RUN = _named("run", "command")
@@ -112,6 +110,6 @@ CLIENTS: Mapping[str, Client] = {
         Client("builtin-responses", "builtin", GPT, RESPONSES, _builtin("openai-responses"), _write, _RUN),
         Client("claude", "claude", CLAUDE, MESSAGES, _program("claude", v1=False), _claude_write, _claude_run, "claude"),
         Client("codex", "codex", GPT, RESPONSES, _program("codex", v1=True), _codex_write, _named("exec_command", "cmd"), "codex"),
-        Client("pi", "pi", GPT, CHAT, _program("pi", v1=True), _write, _named("bash", "command"), "pi"),
+        Client("pi", "pi", GPT, RESPONSES, _program("pi", v1=True), _write, _named("bash", "command"), "pi"),
     )
 }  # fmt: skip

@@ -12,10 +12,9 @@ from rota.app.cards import Wanted, words_of
 from rota.app.desk_models import read_arguments, schema_of
 from rota.app.desk_tools import Tool
 from rota.app.times import local
-from rota.engine.board import Changes
 from rota.model.agent import Actor
 from rota.model.card import Author, Card, CardKind
-from rota.ports.cards import NewCard
+from rota.ports.cards import Changes, NewCard
 
 if TYPE_CHECKING:
     from rota.app.wiring import App

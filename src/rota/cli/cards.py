@@ -235,7 +235,7 @@ def edit(
 ) -> None:
     """Change what a card says; without options its title and text in $EDITOR."""
     from rota.app import cards
-    from rota.engine.board import Changes
+    from rota.ports.cards import Changes
 
     text = _given_text(body, file)
     changes = Changes(title, text, add_tags=tags, drop_tags=untags, due=due, assignee=assignee)
@@ -250,8 +250,8 @@ def edit(
 def _in_the_editor(app: App, text: str) -> Card:
     """Its first line is the title. Where somebody else changed the card meanwhile, what was written stays in a file."""
     from rota.app import cards
-    from rota.engine.board import Changes
     from rota.model.errors import RotaError
+    from rota.ports.cards import Changes
 
     card, _comments = cards.find(app, text)
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"

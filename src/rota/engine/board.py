@@ -32,7 +32,7 @@ from rota.model.config import WorkspaceConfig
 from rota.model.errors import ConflictError, NotFoundError, RotaError
 from rota.model.instants import Micros
 from rota.model.ledger import Event
-from rota.ports.cards import NewCard
+from rota.ports.cards import Changes, NewCard
 from rota.ports.clock import Clock
 from rota.ports.crash import crash_point
 from rota.ports.steps import SecretSource
@@ -67,19 +67,6 @@ class Spot:
 
 
 END = Spot()
-
-
-@dataclass(frozen=True)
-class Changes:
-    """What a card is to be instead; None: as it is. An empty `due` or `assignee` takes it away."""
-
-    title: str | None = None
-    body: str | None = None
-    tags: Sequence[str] | None = None
-    add_tags: Sequence[str] = ()
-    drop_tags: Sequence[str] = ()
-    due: str | None = None
-    assignee: str | None = None
 
 
 def create(

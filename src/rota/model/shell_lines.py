@@ -100,6 +100,8 @@ class _Scanner:
                     if self._line[at : at + 2] != '$"':
                         raise UnclearError(f"`{self._line[at : at + 2]}` in double quotes")
                 elif self._line[at] == "\\":
+                    # A shell drops the backslash here, shlex keeps it.
+                    self._plain = self._plain and self._line[at + 1 : at + 2] not in {"$", "`", "\n"}
                     at += 1
             at += 1
         if at >= len(self._line):

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -20,7 +21,9 @@ from rota.model.errors import RotaError, StepError
 
 Answer = Callable[[Mapping[str, Any]], Awaitable[Any]]
 _LONGEST = 64_000_000
-_LONGEST_PATH = 100  # a Unix socket's path has 107 bytes at most
+_PREFIX = "rota-line-"
+_DEEPEST = 75  # bytes: a Unix socket's path has 107 at most
+_DAY = 86_400.0
 
 
 @asynccontextmanager
@@ -73,17 +76,27 @@ async def _answer_all(
                 "code": raised.code,
                 "permanent": raised.permanent,
             }
+        except Exception as raised:  # noqa: BLE001 # who has asked hears of it, and the step fails in its words
+            error = {
+                "message": f"{type(raised).__name__}: {raised}",
+                "hint": None,
+                "code": "line",
+                "permanent": False,
+            }
         if number:
             writer.write(json.dumps([number, answer, error], default=str).encode() + b"\n")
             await writer.drain()
 
 
 def _private_folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="rota-"))
-    if len(os.fsencode(folder)) > _LONGEST_PATH - 5:
-        folder.rmdir()
-        folder = Path(tempfile.mkdtemp(prefix="rota-", dir="/tmp"))  # as private as the other, and short
-    return folder
+    usual = Path(tempfile.gettempdir())
+    # Where the usual one is too deep for a socket, another that is as private.
+    place = usual if len(os.fsencode(usual)) <= _DEEPEST else Path("/tmp")  # noqa: S108 # only to make a private folder in it
+    with suppress(OSError):
+        for left in place.glob(f"{_PREFIX}*"):  # by a daemon that was killed
+            if time.time() - left.stat().st_mtime > _DAY:
+                shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
 
 
 class Line:

@@ -26,6 +26,7 @@ from pydantic_ai.usage import RequestUsage
 from rota.model.agent import Outcome
 from rota.runners.builtin_line import Line
 
+_READABLE = 200  # characters
 _LONGEST_WAIT = 60.0  # seconds: a longer one is the job's retry's to wait
 _REPAIRABLE = (wrong.ModelRateLimitError, wrong.ModelUnavailableError, wrong.ModelServerError)
 
@@ -192,18 +193,28 @@ def _model(told: Mapping[str, Any]) -> tuple[Model, AbstractAsyncContextManager[
 
 
 class _Printer:
-    """Puts text into the log line by line: pieces of a word each would be one message each."""
+    """Puts text into the log in lines, or what is long enough to be read: not each word by itself."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
         self._rest = ""
+        self._at_start = True  # of a line
 
     async def take(self, text: str) -> None:
         whole, newline, self._rest = (self._rest + text).rpartition("\n")
         if newline:
-            await self._line.print(f"{whole}\n")
+            await self._print(f"{whole}\n")
+        if len(self._rest) > _READABLE:
+            begun, space, self._rest = self._rest.rpartition(" ")
+            await self._print(begun + space)
 
     async def end(self) -> None:
-        if self._rest:
-            await self._line.print(f"{self._rest}\n")
-        self._rest = ""
+        """Whatever comes next in the log begins a line."""
+        rest, self._rest = self._rest, ""
+        if rest or not self._at_start:
+            await self._print(f"{rest}\n")
+
+    async def _print(self, text: str) -> None:
+        if text:
+            self._at_start = text.endswith("\n")
+            await self._line.print(text)

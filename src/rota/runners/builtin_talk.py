@@ -78,6 +78,7 @@ class Talk:
             "calls": self.calls,
             "messages": ModelMessagesTypeAdapter.dump_python(self.messages, mode="json"),
         }
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Escaped, so that half a character of a file that an agent read does no harm.
         write_atomic(self.path, json.dumps(data).encode())
 

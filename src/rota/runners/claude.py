@@ -125,7 +125,7 @@ async def _talk(one: _Try) -> AgentResult:
     ctx, before = one.ctx, one.request.session
     stream = ClaudeStream(
         before=before.totals if before else {},
-        servers=tuple(one.request.mcp),
+        servers=tuple(name for name, server in one.request.mcp.items() if not server.get("optional")),
         wait=min(30.0, one.patience / 2),
         root=str(ctx.workspace),
     )
@@ -221,7 +221,8 @@ def _settings(one: _Try) -> dict[str, Any]:
 
 
 def _server(server: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": "http", **server} if "url" in server else {"type": "stdio", **server}
+    told = {key: value for key, value in server.items() if key != "optional"}
+    return {"type": "http" if "url" in server else "stdio", **told}
 
 
 def _environment(one: _Try) -> dict[str, str]:

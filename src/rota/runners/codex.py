@@ -233,9 +233,10 @@ def _gate_command(one: _Try) -> str:
 
 def _server(server: Mapping[str, Any]) -> dict[str, Any]:
     """An MCP server in codex's words. Without `required` a dead one would fail nothing."""
+    needed = {"required": not server.get("optional")}
     if "url" in server:
-        return {"url": server["url"], "http_headers": dict(server.get("headers") or {}), "required": True}
-    found = {"command": server["command"], "args": list(server.get("args") or ()), "required": True}
+        return {"url": server["url"], "http_headers": dict(server.get("headers") or {}), **needed}
+    found = {"command": server["command"], "args": list(server.get("args") or ()), **needed}
     # Codex starts servers with next to no environment; `rota mcp` says by these in which run it was asked.
     found["env_vars"] = [*_MARKS]
     return {**found, "env": dict(server["env"])} if server.get("env") else found

@@ -83,6 +83,10 @@ class ServerKeys(BaseModel):
     env: dict[str, str | int | float] = Field(default={}, description="Its environment.")
     url: _Filled | None = Field(default=None, description="Or the address of a server.")
     headers: dict[str, str] = Field(default={}, description="What every request to it has.")
+    optional: bool = Field(
+        default=False,
+        description="Go on without it where it does not answer, rather than fail.",
+    )
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
@@ -96,10 +100,11 @@ class ServerKeys(BaseModel):
 
     def server(self) -> dict[str, Any]:
         """As runners are given it."""
+        more = {"optional": True} if self.optional else {}
         if self.url is not None:
-            return {"url": self.url, "headers": dict(self.headers)}
+            return {"url": self.url, "headers": dict(self.headers), **more}
         env = {name: str(value) for name, value in self.env.items()}
-        return {"command": self.command, "args": list(self.args), "env": env}
+        return {"command": self.command, "args": list(self.args), "env": env, **more}
 
 
 class PastKeys(BaseModel):

@@ -139,6 +139,9 @@ async def _judged(work: _Work, result: AgentResult, schema: Mapping[str, Any]) -
     judged = await judge(result, schema, work.ctx)
     if judged.fault is None or result.structured is not None:
         return result, judged
+    if not _has_something_left(work.request.account):
+        work.ctx.say(f"{judged.fault}; a budget is used up, so it is not asked once more")
+        return result, judged
     work.ctx.say(f"{judged.fault}: asked once more")
     again = await _call(work, _once_more(work, result, judged.fault))
     if isinstance(again, Waiting) or again.outcome is not Outcome.DONE:
@@ -152,6 +155,14 @@ async def _judged(work: _Work, result: AgentResult, schema: Mapping[str, Any]) -
         session=again.session or result.session,
     )
     return both, await judge(again, schema, work.ctx)
+
+
+def _has_something_left(account: Account | None) -> bool:
+    """Whether one more response may be asked for: the last one may have been just what was left."""
+    if account is None:
+        return True
+    caps = account.caps
+    return all(left is None or left > 0 for left in (caps.usd, caps.tokens, caps.turns, caps.minutes))
 
 
 def _once_more(work: _Work, result: AgentResult, fault: str) -> AgentRequest:

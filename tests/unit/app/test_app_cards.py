@@ -9,12 +9,11 @@ from tests.support.opened import Opened
 
 from rota.app import cards
 from rota.app.cards import Wanted
-from rota.engine.board import Changes
 from rota.model.card import Author, AuthorKind, Card
 from rota.model.config import BoardConfig, WorkspaceConfig
 from rota.model.errors import ConflictError, NotFoundError, RotaError
 from rota.model.instants import DAY
-from rota.ports.cards import NewCard
+from rota.ports.cards import Changes, NewCard
 
 MARA, SAM = Author("mara"), Author("sam")
 

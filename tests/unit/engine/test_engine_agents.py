@@ -295,6 +295,42 @@ def test_retry_on_interrupt_starts_afresh(world: World, runner: ScriptedRunner) 
     assert runner.ids == [None, None]
 
 
+def test_a_shutdown_is_an_interruption_too(world: World, runner: ScriptedRunner) -> None:
+    async def forever(_request: AgentRequest, _ctx: StepContext) -> AgentResult:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def story() -> None:
+        runner.turns = [forever]
+        await world.engine.dispatcher.run_once()
+        await world.until(lambda: runner.requests and conversation(world))
+        await world.stop()
+        await world.settle()
+
+    world.job(PLAIN % ", on_interrupt: resume")
+    world.start()
+    asyncio.run(story())
+    assert world.state() is RunState.SUCCEEDED
+    assert runner.ids == [None, "talk-1"]
+
+
+def test_a_try_after_the_step_s_timeout_goes_on_with_the_conversation(
+    world: World, runner: ScriptedRunner
+) -> None:
+    async def forever(_request: AgentRequest, _ctx: StepContext) -> AgentResult:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    runner.turns = [forever]
+    world.job(PLAIN % ", timeout: 300ms, retry: {attempts: 2, first: 0s, on: timeout}")
+    world.start()
+    for _ in range(3):
+        asyncio.run(world.settle())
+        world.clock.advance(1)
+    assert world.state() is RunState.SUCCEEDED
+    assert runner.ids == [None, "talk-1"]
+
+
 def test_an_allowance_survives_a_kill_in_the_midst_of_going_on(world: World, runner: ScriptedRunner) -> None:
     runner.turns = [denied(PUSH)]
     started(world, ASKS.replace("agent: Do it.", "agent: Do it., on_interrupt: resume"))

@@ -16,6 +16,9 @@ from rota.model.budget import Budget, OnOver
 from rota.model.message import Message
 from rota.model.run import RunState
 from rota.model.spend import Used
+from rota.ports.agents import AgentRequest, AgentResult
+from rota.ports.steps import StepContext
+from rota.runners.inbox import InboxRunner
 
 # In seconds, as clocks are advanced.
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
@@ -290,3 +293,42 @@ def test_a_dead_owners_account_sets_nothing_aside_and_its_responses_count(world:
     assert world.run().state is RunState.SUCCEEDED
     assert used(world, run.id).turns == 2, "the response that was told before and after the death counts once"
     assert world.real.read(lambda tx: tx.spend.left_open(run.id)) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "passes"),
+    [
+        ("act: x", 1),
+        (f"agent: {prompt()}, if: 1 > 2", 1),
+        (f"agent: {prompt()}, if_changed: ['{{{{ params.x }}}}']", 2),
+        (f"agent: {prompt()}, runner: inbox", 1),
+    ],
+)
+def test_what_asks_no_model_opens_no_account(world: World, keys: str, passes: int) -> None:
+    """A step of another kind; a condition that is false; inputs that are as they were; a prompt for a person."""
+    world.runners["inbox"] = InboxRunner()
+    world.job(f"params: {{x: {{default: one}}}}\nsteps: [{{id: a, {keys}}}]\n")
+    for _ in range(passes):
+        settle(world)
+    accounts = world.real.read(lambda tx: tx.spend.usual_of_runs("j", 9))
+    assert (asked(world), len(accounts)) == (passes - 1, passes - 1)
+    assert world.real.read(lambda tx: tx.spend.first_at()) is None or passes == 2
+
+
+def test_what_is_left_is_told_to_the_client_as_it_goes(world: World) -> None:
+    """For clients that keep a cap themselves, and for whoever wonders whether one more may be asked for."""
+    left: list[Caps] = []
+
+    class Looking(PayingRunner):
+        async def run(self, request: AgentRequest, ctx: StepContext) -> AgentResult:
+            assert request.account is not None
+            left.append(request.account.caps)
+            result = await super().run(request, ctx)
+            left.append(request.account.caps)
+            return result
+
+    world.runners["paying"] = Looking()
+    world.engine = world.new_engine()
+    job(world, "budget: {run: {usd: 0.5}, day: {turns: 3}}", responses=2)
+    assert settle(world).startswith("succeeded")
+    assert [(round(caps.usd or 0, 9), caps.turns) for caps in left] == [(0.5, 3), (0.3, 1)]

@@ -163,7 +163,17 @@ def test_the_agent_is_told_why() -> None:
 
 def test_a_line_that_needs_no_shell_has_its_argv() -> None:
     assert plain_argv("git commit -m 'a b; c'") == ("git", "commit", "-m", "a b; c")
-    for line in ("git add *.md", "git status; ls", "git log 2>&1", "A=b git log", "ls ~", "echo $HOME", "'"):
+    assert plain_argv('say "a \\" b"') == ("say", 'a " b')
+    for line in (
+        'say "costs \\$5"',
+        "git add *.md",
+        "git status; ls",
+        "git log 2>&1",
+        "A=b git log",
+        "ls ~",
+        "echo $HOME",
+        "'",
+    ):
         assert plain_argv(line) is None
 
 

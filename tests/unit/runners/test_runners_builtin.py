@@ -289,7 +289,7 @@ def test_a_conversation_is_on_disk_after_each_change(tmp_path: Path) -> None:
     assert not talk.goes_on("r:s")
     talk.begin("r:s", "Do it. \ud800", "Be brief.")
     talk.answered(response("a", "b"))
-    talk.note_begun(cast("ToolCallPart", talk.open_calls()[0]))
+    talk.note_begun(talk.open_calls()[0])
     again = Talk.load(path, "other")
     assert again.goes_on("r:s")
     assert not again.goes_on("r2:s")
@@ -366,3 +366,20 @@ def test_the_line_is_private_and_carries_errors() -> None:
         assert not folder.exists()
 
     asyncio.run(main())
+
+
+def test_lines_that_a_killed_daemon_left_go_and_deep_folders_do_no_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def look() -> Path:
+        async with open_line({}) as path:
+            return Path(path)
+
+    left = tmp_path / "rota-line-left"
+    left.mkdir()
+    os.utime(left, (1, 1))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    asyncio.run(look())
+    assert not left.exists() or len(str(tmp_path)) > 75
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("deep" * 30)))
+    assert asyncio.run(look()).is_relative_to("/tmp")
