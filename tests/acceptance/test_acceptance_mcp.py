@@ -19,7 +19,8 @@ from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import TextContent
-from tests.support.clients import find
+from tests.support.clients import CLIENTS as RUNNERS
+from tests.support.clients import SECRET, find
 from tests.support.hooks import url_of
 from tests.support.model_server import KEY, ModelServer, script, serving
 from tests.support.rota import WITHIN, Rota, eventually, new_workspace
@@ -364,3 +365,41 @@ def test_a_client_that_people_have_proposes_a_job(rota: Rota, name: str, transpo
     rota.quick("approve", waiting[0]["proposal"])
     assert rota.ids() == [f"by-{name}"]
     eventually(lambda: f"the agent {name}" in rota.quick("show", f"by-{name}").out, "it says who made it")
+
+
+@pytest.mark.parametrize("name", ["builtin", "claude"])
+def test_an_agent_step_has_the_tools_and_is_known_by_its_run(rota: Rota, name: str) -> None:
+    """The builtin agent by itself, a client by an MCP server that the step names."""
+    runner = RUNNERS[name]
+    if runner.missing is not None:
+        pytest.skip(runner.missing)
+    own = name == "builtin"
+    with serving() as server:
+        rota.write(".rota/rota.yaml", json.dumps({"timezone": "UTC", "agent": runner.settings(server, 60.0)}))
+        rota("secret", "set", SECRET, stdin=KEY)
+        calls = [
+            {"name": tool if own else f"mcp__rota__{tool}", "args": args}
+            for tool, args in (("job_create", wish(name)), ("card_create", {"title": "Test Task"}))
+        ]
+        step: dict[str, Any] = {
+            "agent": f"Plan it. {script({'calls': calls}, 'done')}",
+            "runner": runner.runner,
+            "model": runner.model,
+            "timeout": "2m",
+        }
+        if not own:
+            argv = rota.argv("mcp", "--agent", name)
+            step["mcp"] = {"rota": {"command": argv[0], "args": argv[1:]}}
+        rota.write(".rota/jobs/plan.json", json.dumps({"steps": [step]}))
+        rota("run", "plan", "--wait")
+    (run,) = rota.runs("plan")
+    assert run["state"] == "succeeded", rota.quick("logs", "plan").out
+    (waiting,) = rota.quick("inbox", "--json").json
+    about = waiting["agent"]
+    assert (waiting["job"], about["name"], about["run"], about["job"]) == (
+        f"by-{name}",
+        name,
+        run["id"],
+        "plan",
+    )
+    assert "Test Task" in rota.quick("board").out
