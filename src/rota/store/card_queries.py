@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import bindparam, delete, func, select, update
 
 from rota.store.core import columns, here, insert, param, statement
-from rota.store.schema import card_comments, cards
+from rota.store.schema_board import card_comments, cards
 
 _c, _s = cards.c, card_comments.c
 _SELECT = select(*columns(cards)).where(here(cards))

@@ -6,43 +6,19 @@ deleted, so that its history keeps a name. A change here needs a new file in `mi
 
 from __future__ import annotations
 
-from typing import Any
+from sqlalchemy import Index, Table
 
-from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Index, Integer, MetaData, Table, Text
-from sqlalchemy.schema import SchemaItem
-from sqlalchemy.sql.elements import ColumnElement
+from rota.store import (
+    schema_board,  # noqa: F401 # its tables belong to the same metadata
+    schema_parts,
+)
+from rota.store.schema_parts import integer as _integer
+from rota.store.schema_parts import partial as _partial
+from rota.store.schema_parts import refers as _refers
+from rota.store.schema_parts import table as _table
+from rota.store.schema_parts import text as _text
 
-metadata = MetaData()
-
-_INTEGER = BigInteger().with_variant(Integer(), "sqlite")
-
-
-def _text(name: str, *, key: bool = False, optional: bool = False) -> Column[Any]:
-    return Column(name, Text(), primary_key=key, nullable=optional)
-
-
-def _integer(name: str, *, key: bool = False, optional: bool = False) -> Column[Any]:
-    return Column(name, _INTEGER, primary_key=key, nullable=optional)
-
-
-def _table(name: str, *items: SchemaItem) -> Table:
-    return Table(name, metadata, _text("workspace_id", key=True), *items, sqlite_strict=True)
-
-
-def _refers(own: str, table: str, other: str, *, cascade: bool = False) -> ForeignKeyConstraint:
-    """A foreign key within the workspace."""
-    return ForeignKeyConstraint(
-        ["workspace_id", own],
-        [f"{table}.workspace_id", f"{table}.{other}"],
-        ondelete="CASCADE" if cascade else None,
-    )
-
-
-def _partial(name: str, *columns: ColumnElement[Any], where: ColumnElement[bool]) -> None:
-    # Naming Postgres here too would import its dialect, which costs the command line 30 ms. The
-    # migrations name both.
-    Index(name, *columns, sqlite_where=where)
-
+metadata = schema_parts.metadata
 
 job_definitions = _table("job_definitions", _text("hash", key=True), _text("body"))
 
@@ -354,70 +330,4 @@ seen = _table(
     _text("version"),
     _integer("seen_at"),
     _refers("job_id", "jobs", "id"),
-)
-
-# `lane` is the column that a card is in. A card that was removed keeps its row, empty, so that its number and
-# its key are never used again.
-cards = _table(
-    "cards",
-    _integer("number", key=True),
-    _text("title"),
-    _text("lane"),
-    _text("created_by"),
-    _integer("created_at"),
-    _integer("updated_at"),
-    _text("body"),
-    _integer("position"),
-    _text("kind"),
-    _text("tags"),
-    _text("due", optional=True),
-    _text("assignee", optional=True),
-    _integer("version"),
-    _integer("comments"),
-    _text("key", optional=True),
-    _text("links"),
-    _text("data"),
-    _integer("archived_at", optional=True),
-    _integer("removed_at", optional=True),
-)
-_partial(
-    "cards_open",
-    cards.c.workspace_id,
-    cards.c.lane,
-    cards.c.position,
-    where=cards.c.archived_at.is_(None),
-)
-_partial(
-    "cards_archived",
-    cards.c.workspace_id,
-    cards.c.archived_at,
-    where=cards.c.archived_at.is_not(None) & cards.c.removed_at.is_(None),
-)
-Index(
-    "cards_by_key",
-    cards.c.workspace_id,
-    cards.c.key,
-    unique=True,
-    sqlite_where=cards.c.key.is_not(None),
-)
-
-card_comments = _table(
-    "card_comments",
-    _integer("card", key=True),
-    _integer("id", key=True),
-    _text("author"),
-    _text("body"),
-    _integer("at"),
-    _refers("card", "cards", "number", cascade=True),
-)
-
-takes = _table(
-    "takes",
-    _text("run_id", key=True),
-    _text("step_id", key=True),
-    _integer("asked_at"),
-    _text("taken_by"),
-    _integer("taken_at"),
-    _integer("until"),
-    _refers("run_id", "runs", "id", cascade=True),
 )

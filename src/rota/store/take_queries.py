@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import delete, select
 
 from rota.store.core import columns, here, param, statement, upsert
-from rota.store.schema import takes
+from rota.store.schema_board import takes
 
 _t = takes.c
 _OF = (here(takes), _t.run_id == param("run_id"), _t.step_id == param("step_id"))
