@@ -21,19 +21,23 @@ from tests.support.clock import FakeClock
 from tests.support.opened import Opened
 from tests.support.states import STATES, furnish, seen
 
+from rota.app import cards, inbox
 from rota.app.answers import answer
 from rota.app.cancelling import cancel_run
 from rota.app.commands import pause_job, run_job
 from rota.app.sync import sync
-from rota.app.wiring import build_engine
+from rota.app.wiring import App, build_engine
 from rota.engine.core import Engine
 from rota.engine.process_tree import become_subreaper
-from rota.model.agent import Usage
+from rota.model.agent import Actor, AgentSession, Denial, Usage, run_key
+from rota.model.card import Author, AuthorKind
 from rota.model.delivery import Delivery
 from rota.model.instants import DAY, HOUR, MINUTE, Micros
 from rota.model.ledger import DaemonRecord
+from rota.model.proposal import POLICY, AgentToken, Deed, Proposal, ProposalState
 from rota.model.run import StepRun, StepState
 from rota.model.spend import OpenAccount, Spend, Used
+from rota.ports.cards import NewCard
 from rota.ports.store import Tx
 from rota.store.migrate import HEAD
 
@@ -81,9 +85,11 @@ async def _days(opened: Opened, engine: Engine) -> None:
     planned = run_job(app, "plan")
     app.store.write_now(partial(_came, run_id=planned.id, at=clock.now()))
     app.store.write_now(partial(_paid, run_id=planned.id, at=clock.now()))
+    app.store.write_now(partial(_talked, run_id=planned.id, at=clock.now()))
     await _pass(engine)
     answer(app, "plan", "1. Rest", by="sam")
     await _pass(engine)
+    app.store.write_now(partial(_agents_came, at=clock.now()))
 
 
 async def _end(opened: Opened, engine: Engine) -> None:
@@ -93,6 +99,8 @@ async def _end(opened: Opened, engine: Engine) -> None:
     run_job(app, "standup", {"who": "Ana"})
     run_job(app, "plan")
     await _pass(engine)  # its message fails, and waits for another try; the plan waits for an answer
+    inbox.take(app, "plan", "claude")
+    _use_the_board(app)
     run_job(app, "fragile", force=True)
     run_job(app, "slow-post")
     await _pass(engine, to_the_end=False)  # its message is under way
@@ -105,6 +113,15 @@ async def _end(opened: Opened, engine: Engine) -> None:
     run_job(app, "standup")
 
 
+def _use_the_board(app: App) -> None:
+    ana = Author("ana")
+    for title in ("Attic", "Call Priya", "Old"):
+        cards.create(app, NewCard(title, "About *it*.", tags=["home"], due="2025-04-01", key=title), ana)
+    cards.move(app, "c2", "doing", Author("claude", AuthorKind.AGENT, run="r1", job="plan", step="agent"))
+    cards.comment(app, "c2", "She is away.", ana)
+    cards.archive(app, ["c3"], ana)
+
+
 def _came(tx: Tx, run_id: str, at: Micros) -> None:
     headers = {"content-type": "application/json", "authorization": "***"}
     body = '{"action": "opened"}'
@@ -113,6 +130,19 @@ def _came(tx: Tx, run_id: str, at: Micros) -> None:
         headers, {"source": "test"}, body, binary=False, size=len(body), run_id=run_id,
     )  # fmt: skip
     tx.deliveries.add([one])
+
+
+def _agents_came(tx: Tx, at: Micros) -> None:
+    claude = Actor("claude", run="r-1", job="plan", step="plan")
+    wish = Proposal(
+        Deed.CREATE, claude, "create the job `brief`", at, job_id="brief", why="Ana asked for it",
+        path=".rota/jobs/brief.yaml", after="schedule: daily\nrun: 'true'\n", hash="0badc0de",
+        detail={"fires": [at + DAY]}, expires_at=at + 14 * DAY,
+    )  # fmt: skip
+    tx.proposals.add(wish)
+    done = replace(wish, deed=Deed.RUN, job_id="plan", state=ProposalState.APPLIED, path=None, after=None)
+    tx.proposals.add(replace(done, decided_at=at, decided_by=POLICY, result="run r-2"))
+    tx.tokens.add(AgentToken("laptop", "c0ffee" * 10, "claude", ("look", "job_*"), at, at + DAY, at))
 
 
 def _paid(tx: Tx, run_id: str, at: Micros) -> None:
@@ -139,6 +169,15 @@ def _paid(tx: Tx, run_id: str, at: Micros) -> None:
     tx.spend.note_over(
         run_id, "plan", 1, f"job:plan:run:{run_id}:turns the job's budget of a run, 2 turns, is used up"
     )
+
+
+def _talked(tx: Tx, run_id: str, at: Micros) -> None:
+    push = (Denial("run", "git push"),)
+    one = AgentSession(
+        run_key(run_id, "plan"), "claude", "c0ffee", "opus", {"usd": 0.25}, push, said="You may."
+    )
+    for session in (one, replace(one, key="name:plans", refused=push, asked=push, open=False)):
+        tx.sessions.put(replace(session, updated_at=at))
 
 
 def _live(tx: Tx, life: DaemonRecord) -> None:

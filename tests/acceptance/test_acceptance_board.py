@@ -147,8 +147,10 @@ def test_a_run_that_is_tried_again_makes_its_card_once(rota: Rota) -> None:
     rota.job("flaky", FLAKY)
     rota.up()
     rota.quick("run", "flaky")
-    states = lambda: [run["state"] for run in rota.runs("flaky")]  # noqa: E731 # asked several times
-    eventually(lambda: states() == ["succeeded", "failed"], "the second attempt works")
+    eventually(
+        lambda: [run["state"] for run in rota.runs("flaky")] == ["succeeded", "failed"],
+        "the second attempt works",
+    )
     assert board(rota)["inbox"] == ["Once, however often it is tried"]
 
 

@@ -11,9 +11,15 @@ from tests.support.rota import Rota
 
 def test_agents_are_listed_with_their_last_success(rota: Rota) -> None:
     rota.write(".rota/rota.yaml", "timezone: UTC\nagent: {command: cat, model: best}\n")
-    listed = [line.split()[:2] for line in rota.quick("agents").out.splitlines()[1:]]
+    said = rota.quick("agents").out
+    listed = [line.split()[:2] for line in said.splitlines()[1:]]
     assert ["command", "ready"] in listed
-    assert listed[-1] == ["inbox", "ready"]
+    assert ["inbox", "ready"] in listed
+    rota.write(".rota/rota.yaml", "timezone: UTC\n")
+    said = rota.quick("agents").out
+    assert "command  not set up" in said
+    assert "command: there is no `command:` under `agent:` in rota.yaml" in said
+    rota.write(".rota/rota.yaml", "timezone: UTC\nagent: {command: cat, model: best}\n")
     rota.job("brief", "steps: [{agent: hello, runner: command}]\n")
     rota("run", "brief", "--wait")
     told = {one["name"]: one for one in rota.quick("agents", "--json").json["runners"]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import re
 import shlex
@@ -125,9 +126,31 @@ def test_the_quick_start_makes_a_job_that_fires(tmp_path: Path, monkeypatch: pyt
     assert "ran: started when due" in ledger
 
 
-@pytest.mark.parametrize(
-    "page", ["docs/agents.md", "docs/mcp.md", "docs/migrating.md", "docs/search.md", "docs/webhooks.md"]
-)
+def test_the_guide_on_agents_works_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files of its example are there; what the example's second run was told is on the page, too."""
+    assert here(f"rota init {tmp_path}")[0] == 0
+    text = (ROOT / "docs/agents.md").read_text("utf-8")
+    example = text[text.index("## An example\n") :].partition("\n## ")[0]
+    files = re.findall(r"^```(?:yaml|sh)\n# (\S+)\n(.*?)^```", example, re.MULTILINE | re.DOTALL)
+    assert [name for name, _ in files] == ["agent.sh", ".rota/rota.yaml", ".rota/jobs/week.yaml"]
+    for name, content in files:
+        (tmp_path / name).write_text(content)
+    run("docs/agents.md", tmp_path, monkeypatch)
+    diary = "A week in the garden, 1 left\nA week in the garden, 1 left\n"
+    assert (tmp_path / "now/diary.md").read_text() == diary
+    assert len(set((tmp_path / "conversations.txt").read_text().splitlines())) == 1
+    prompt = (tmp_path / "last-prompt.txt").read_text()
+    for part in (
+        "Planted the tomatoes",
+        "Garden. Attic.",
+        "what `week` put out",
+        '"the attic"',
+        "JSON Schema",
+    ):
+        assert part in prompt
+
+
+@pytest.mark.parametrize("page", ["docs/mcp.md", "docs/migrating.md", "docs/search.md", "docs/webhooks.md"])
 def test_the_commands_of_guides_work_in_a_workspace(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,16 +158,30 @@ def test_the_commands_of_guides_work_in_a_workspace(
     run(page, tmp_path, monkeypatch)
 
 
-def test_the_guide_on_approvals_works_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The job is the page's first example; the run that was approved has sent it, the one that was denied has not."""
-    assert here(f"rota init {tmp_path}")[0] == 0
+def with_first_example(page: str, folder: Path) -> None:
+    """A workspace with the file that is the page's first example."""
+    assert here(f"rota init {folder}")[0] == 0
     found = re.search(
-        r"^```yaml\n# (\S+)\n(.*?)^```",
-        (ROOT / "docs/approvals.md").read_text("utf-8"),
-        re.MULTILINE | re.DOTALL,
+        r"^```yaml\n# (\S+)\n(.*?)^```", (ROOT / page).read_text("utf-8"), re.MULTILINE | re.DOTALL
     )
     assert found is not None
-    (tmp_path / found[1]).write_text(found[2])
+    (folder / found[1]).write_text(found[2])
+
+
+def test_the_guide_on_the_board_works_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job is the page's first example: however often it runs, there is one card for the day."""
+    with_first_example("docs/board.md", tmp_path)
+    run("docs/board.md", tmp_path, monkeypatch)
+    code, listed = here(f"rota -w {tmp_path} card list --tag ops --json")
+    assert code == 0
+    (card,) = json.loads(listed)
+    assert re.fullmatch(r"The disk is \d+ % full", card["title"])
+    assert card["created_by"]["job"] == "disk"
+
+
+def test_the_guide_on_approvals_works_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job is the page's first example; the run that was approved has sent it, the one that was denied has not."""
+    with_first_example("docs/approvals.md", tmp_path)
     run("docs/approvals.md", tmp_path, monkeypatch)
     assert (tmp_path / "sent.txt").read_text() == "Monday, call Priya. Tuesday, the attic.\n"
     assert re.fullmatch(r"The plan is out, said \S+\. Reads well\.\n?", (tmp_path / "told.txt").read_text())

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import httpx2
 import pytest
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import TextContent
-from tests.support.clients import find
+from tests.support.clients import CLIENTS as RUNNERS
+from tests.support.clients import SECRET, find
 from tests.support.hooks import url_of
 from tests.support.model_server import KEY, ModelServer, script, serving
 from tests.support.rota import WITHIN, Rota, eventually, new_workspace
@@ -70,7 +72,7 @@ async def connected(rota: Rota, transport: str, mode: str = "auto", key: str = "
         return
     headers = {"authorization": f"Bearer {key}"}
     async with (
-        httpx.AsyncClient(headers=headers, timeout=WITHIN) as http,
+        httpx2.AsyncClient(headers=headers, timeout=WITHIN) as http,
         Client(streamable_http_client(mcp_url(rota), http_client=http), mode=mode) as client,
     ):
         yield client
@@ -167,6 +169,36 @@ def test_what_an_agent_does_in_a_run_is_known_to_be_of_that_run(rota: Rota) -> N
     assert "its own job" in rota.quick("logs", "asks").out
     (waiting,) = rota.quick("inbox", "--json").json
     assert (waiting["job"], waiting["agent"]["run"], waiting["agent"]["job"]) == ("made", run["id"], "asks")
+
+
+def test_commands_that_an_agent_types_in_a_run_go_the_same_way(rota: Rota) -> None:
+    lines = ['add made --schedule daily --run "echo made"', "pause asks", "run asks", "approve asks", "list"]
+    program = "".join(f"{sys.executable} -m rota {line} 2>&1\n" for line in lines)
+    rota.write("agent.sh", f"{program}exit 0\n")
+    rota.write(".rota/rota.yaml", "timezone: UTC\nagent: {command: sh agent.sh}\n")
+    rota.job("asks", "steps: [{agent: Do what you like.}]\n")
+    rota("run", "asks", "--wait")
+    said = rota.quick("logs", "asks").out
+    assert "Proposed as P-1: create the job `made`" in said
+    assert "Proposed as P-2: pause the job `asks`" in said
+    assert "cannot start its own job" in said
+    assert "an agent cannot decide" in said
+    waiting = rota.quick("inbox", "--json").json
+    assert [one["agent"]["job"] for one in waiting] == ["asks", "asks"]
+    assert rota.ids() == ["asks"]
+
+
+def test_an_agent_in_a_run_has_the_tools_that_its_step_may_use(rota: Rota) -> None:
+    rota.write(
+        "agent.sh",
+        f"{sys.executable} -m rota add made --run true 2>&1\n{sys.executable} -m rota pause bound 2>&1\n",
+    )
+    rota.write(".rota/rota.yaml", "timezone: UTC\nagent: {command: sh agent.sh}\n")
+    rota.job("bound", "steps: [{agent: Do what you like., permissions: {rota: [job_pause]}}]\n")
+    rota("run", "bound", "--wait")
+    said = rota.quick("logs", "bound").out
+    assert "may not use `job_create`" in said
+    assert "Proposed as P-1: pause the job `bound`" in said
 
 
 def post(rota: Rota, **headers: str) -> httpx.Response:
@@ -333,3 +365,41 @@ def test_a_client_that_people_have_proposes_a_job(rota: Rota, name: str, transpo
     rota.quick("approve", waiting[0]["proposal"])
     assert rota.ids() == [f"by-{name}"]
     eventually(lambda: f"the agent {name}" in rota.quick("show", f"by-{name}").out, "it says who made it")
+
+
+@pytest.mark.parametrize("name", ["builtin", "claude"])
+def test_an_agent_step_has_the_tools_and_is_known_by_its_run(rota: Rota, name: str) -> None:
+    """The builtin agent by itself, a client by an MCP server that the step names."""
+    runner = RUNNERS[name]
+    if runner.missing is not None:
+        pytest.skip(runner.missing)
+    own = name == "builtin"
+    with serving() as server:
+        rota.write(".rota/rota.yaml", json.dumps({"timezone": "UTC", "agent": runner.settings(server, 60.0)}))
+        rota("secret", "set", SECRET, stdin=KEY)
+        calls = [
+            {"name": tool if own else f"mcp__rota__{tool}", "args": args}
+            for tool, args in (("job_create", wish(name)), ("card_create", {"title": "Test Task"}))
+        ]
+        step: dict[str, Any] = {
+            "agent": f"Plan it. {script({'calls': calls}, 'done')}",
+            "runner": runner.runner,
+            "model": runner.model,
+            "timeout": "2m",
+        }
+        if not own:
+            argv = rota.argv("mcp", "--agent", name)
+            step["mcp"] = {"rota": {"command": argv[0], "args": argv[1:]}}
+        rota.write(".rota/jobs/plan.json", json.dumps({"steps": [step]}))
+        rota("run", "plan", "--wait")
+    (run,) = rota.runs("plan")
+    assert run["state"] == "succeeded", rota.quick("logs", "plan").out
+    (waiting,) = rota.quick("inbox", "--json").json
+    about = waiting["agent"]
+    assert (waiting["job"], about["name"], about["run"], about["job"]) == (
+        f"by-{name}",
+        name,
+        run["id"],
+        "plan",
+    )
+    assert "Test Task" in rota.quick("board").out

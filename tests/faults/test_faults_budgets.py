@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support import paying
+from tests.support.agent_bench import bench
+from tests.support.clients import CLIENTS
 from tests.support.load import ask_state
+from tests.support.model_server import serving
 from tests.support.rota import Rota, eventually
 
 RUNS = 20
@@ -55,6 +59,32 @@ def test_twenty_runs_side_by_side_keep_to_the_cap_of_the_day(crowd: Rota) -> Non
     before = spent(crowd)
     crowd("run", "j0", "--wait", code=1)
     assert spent(crowd) == before, "and nothing is asked for any more"
+
+
+def test_twenty_agents_side_by_side_ask_a_model_for_no_more_than_was_under_way(tmp_path: Path) -> None:
+    """The builtin agent in twenty hosts, against an API on loopback: $0.10 a response, a tool after each."""
+    client = CLIENTS["builtin-chat"]
+    with (
+        serving() as server,
+        bench(
+            tmp_path / "work",
+            server,
+            client,
+            patience=60.0,
+            budget={"usd": 1, "per": "day"},
+            limits={"runs": RUNS},
+        ) as at,
+    ):
+        turn = {"calls": [at.client.run("true")], "usage": {"input": 0, "output": 10_000}}
+        keys: dict[str, Any] = {"permissions": {"run": ["true"]}, "model": "gpt-5"}
+        going = [at.start(*[turn] * 9, "Never.", **keys) for _ in range(RUNS)]
+        ended = [at.ended(one) for one in going]
+        assert {(one.state, one.code) for one in ended} == {("failed", "budget")}
+        paid = sum(one.used.usd for one in ended)
+        assert CAP <= round(paid, 6) <= CAP + RUNS * EACH
+        assert sum(one.whole for one in ended) == sum(one.used.turns for one in ended) == round(paid / EACH)
+        for one in going:
+            at.nothing_left(one)
 
 
 def test_several_processes_share_a_cap(crowd: Rota) -> None:

@@ -23,7 +23,7 @@ from rota.schedule.parse import NAMES
 from rota.sources.registry import SOURCES
 from rota.spec import budgets, later, notify, parse_config, parse_file, policies
 from rota.spec.agents_policy import AGENTS_KEYS
-from rota.spec.config import AGENT_KEYS, CONFIG_KEYS, INDEX_KEYS, LIMIT_KEYS
+from rota.spec.config import AGENT_KEYS, BOARD_KEYS, CONFIG_KEYS, INDEX_KEYS, LIMIT_KEYS
 from rota.spec.evidence import KINDS
 from rota.spec.job import JOB_KEYS
 from rota.spec.lint import KNOWN_NAMES
@@ -103,7 +103,7 @@ def test_every_command_imports_has_help_and_a_heading(command: str) -> None:
     assert f"\n### `{command}`\n" in section("docs/cli.md", part)
 
 
-@pytest.mark.parametrize("group", ["inbox", "secret", "source", "token"])
+@pytest.mark.parametrize("group", ["card", "inbox", "secret", "source", "token"])
 def test_every_command_of_a_group_is_named(group: str) -> None:
     found = getattr(importlib.import_module(f"rota.cli.{COMMANDS[group][0]}"), f"{group}_command")
     assert isinstance(found, click.Group)
@@ -175,6 +175,7 @@ def test_every_way_to_verify_is_told_of(scheme: str) -> None:
         ("docs/budgets.md", "Caps", budgets.CAPS),
         ("docs/budgets.md", "Keys", budgets.BUDGET_KEYS),
         ("docs/budgets.md", "Prices", PRICE_KEYS),
+        ("docs/configuration.md", "Board", BOARD_KEYS),
         ("docs/schedules.md", "Names", [*NAMES, "@reboot", "manual"]),
         ("docs/configuration.md", "Web", WEB_KEYS),
         ("docs/webhooks.md", "Keys", WEBHOOK_KEYS),

@@ -37,7 +37,7 @@ class Going:
 
 @dataclass(frozen=True)
 class Ended:
-    """What became of a run: as the state has it. `requests`: what the stub was asked; `used`: what was paid for."""
+    """What became of a run: as the state has it, with its last step. `requests`: what the stub was asked; `used`: what was paid for."""
 
     run: Run
     step: StepRun
@@ -79,7 +79,7 @@ class Ended:
 
 @dataclass
 class Bench:
-    """`settings`: of rota.yaml besides the agent's."""
+    """The workspace, its daemon, the stub, and the runner."""
 
     rota: Rota
     server: ModelServer
@@ -105,6 +105,10 @@ class Bench:
         text = f"{prompt}\n{script(*turns, marker=marker)}" if turns else prompt
         step = {"id": STEP, "agent": text, "runner": self.client.runner, "model": self.client.model, **keys}
         self.rota.job(job, json.dumps({"steps": [step], "overlap": "allow", "retry": False}))
+        return self.begin(job, marker)
+
+    def begin(self, job: str, marker: str) -> Going:
+        """Start a run of a job that is there, in whose prompt that script is."""
         said = self.rota.quick("run", job, "--json")
         return Going(said.json["id"], job, marker)
 
@@ -122,7 +126,7 @@ class Bench:
         read = self.app.store.read
         run = read(lambda tx: tx.runs.get(going.id))
         assert run is not None
-        step = next(step for step in read(lambda tx: tx.runs.steps(going.id)) if step.step_id == STEP)
+        step = read(lambda tx: tx.runs.steps(going.id))[-1]
         used = read(lambda tx: tx.spend.of_run(going.id))
         return Ended(run, step, self.server.requests_of(going.marker), used)
 
@@ -170,15 +174,18 @@ class Bench:
 
 @contextlib.contextmanager
 def bench(
-    root: Path, server: ModelServer, client: Client, *, patience: float, **settings: Any
+    root: Path, server: ModelServer, client: Client, *, patience: float, template: str = "blank", **agent: Any
 ) -> Iterator[Bench]:
-    """`settings`: of rota.yaml. Three runs at a time, so that a busy machine makes nobody impatient."""
-    with new_workspace(root) as rota:
-        agent = {"runner": client.runner, **client.settings(server, patience)}
-        limits = {"runs": 3}
-        rota.write(
-            ".rota/rota.yaml", json.dumps({"timezone": "UTC", "agent": agent, "limits": limits, **settings})
-        )
+    """`agent`: more keys of `agent:` in rota.yaml. Three runs at a time, so that a busy machine makes nobody impatient."""
+    with new_workspace(root, "--template", template) as rota:
+        keys = {"runner": client.runner, "model": client.model, **client.settings(server, patience), **agent}
+        # A home of its own: clients' shells read what a person has in theirs, which may take them a minute.
+        home = root.parent / "home"
+        home.mkdir()
+        rota.env["HOME"] = str(home)
+        settings = rota.read(".rota/rota.yaml")
+        more = f"agent: {json.dumps(keys)}\nlimits: {{runs: 3}}\n"
+        rota.write(".rota/rota.yaml", f"{settings}\n{more}")
         rota.quick("secret", "set", SECRET, stdin=KEY)
         made = Bench(rota, server, client)
         rota.up()

@@ -16,6 +16,8 @@ from typing import Any
 from tests.support import script_agent
 from tests.support.model_server import ModelServer
 
+from rota.runners._sandbox import bubblewrap
+
 Json = dict[str, Any]
 CLAUDE, GPT = "claude-haiku-4-5", "gpt-5"
 SECRET = "STUB_KEY"
@@ -45,7 +47,12 @@ class Client:
         """Why it cannot be tried here; None when it can."""
         if self.program is not None and find(self.program) is None:
             return f"the runner {self.runner}: {self.program} is not installed here (see ROTA_TEST_CLIENTS)"
+        if self.runner in _SANDBOXED and bubblewrap(os.environ["PATH"]) is None:
+            return f"the runner {self.runner}: its sandbox needs bubblewrap, which is not here, or does not work here"
         return None
+
+
+_SANDBOXED = frozenset({"codex", "pi"})
 
 
 def find(program: str) -> str | None:
@@ -94,10 +101,8 @@ def _claude_run(line: str) -> Json:
 
 
 def _codex_write(root: Path, path: str, text: str) -> Json:
-    return {
-        "name": "exec_command",
-        "args": {"cmd": f"mkdir -p $(dirname {path}); printf %s '{text}' > {path}"},
-    }
+    patch = f"*** Begin Patch\n*** Add File: {path}\n+{text}\n*** End Patch"
+    return {"name": "exec_command", "args": {"cmd": f"apply_patch <<'EOF'\n{patch}\nEOF"}}
 
 
 _RUN = _named("run", "command")
@@ -112,6 +117,6 @@ CLIENTS: Mapping[str, Client] = {
         Client("builtin-responses", "builtin", GPT, RESPONSES, _builtin("openai-responses"), _write, _RUN),
         Client("claude", "claude", CLAUDE, MESSAGES, _program("claude", v1=False), _claude_write, _claude_run, "claude"),
         Client("codex", "codex", GPT, RESPONSES, _program("codex", v1=True), _codex_write, _named("exec_command", "cmd"), "codex"),
-        Client("pi", "pi", GPT, CHAT, _program("pi", v1=True), _write, _named("bash", "command"), "pi"),
+        Client("pi", "pi", GPT, RESPONSES, _program("pi", v1=True), _write, _named("bash", "command"), "pi"),
     )
 }  # fmt: skip

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rota.model.agent import run_key
 from rota.ports.store import Tx
 
 STATES = Path(__file__).resolve().parents[1] / "faults" / "states"
@@ -57,6 +58,19 @@ def seen(tx: Tx) -> Seen:
         found["accounts"] = {
             run.id: [asdict(account) for account, _ in tx.spend.left_open(run.id)] for run in runs
         }
+    keys = ("name:plans", *(run_key(run.id, step.step_id) for run in runs for step in tx.runs.steps(run.id)))
+    talks = {key: asdict(talk) for key in keys if (talk := tx.sessions.get(key)) is not None}
+    if talks:  # the same
+        found["sessions"] = talks
+    board = [*tx.cards.open(), *tx.cards.archived(ALL)]
+    if board:
+        found["cards"] = _keyed(board, "id")
+        found["card_comments"] = {
+            card.id: [asdict(said) for said in tx.cards.comments(card.number)] for card in board
+        }
+    takes = tx.takes.all()
+    if takes:
+        found["takes"] = _keyed(takes, "run_id", "step_id")
     plain: Seen = json.loads(json.dumps(found, sort_keys=True))
     return plain
 

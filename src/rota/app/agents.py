@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from rota.app.wiring import App
-from rota.engine.environment import clean_environment
+from rota.app.wiring import App, build_services
+from rota.engine.environment import clean_environment, markers
 from rota.model.config import WorkspaceConfig
 from rota.model.instants import Micros
+from rota.model.job import Job, Step
+from rota.model.run import Run, RunState
 from rota.ports.agents import Runner, RunnerContext, RunnerState, success_of
+from rota.ports.steps import Services, StepContext
+from rota.templates import fill_secrets
 
 AUTO = "auto"
-# Of a client that is asked for its version.
+_NOT_SET_UP = "it is not set up under `agent:` in rota.yaml"
+# Seconds of a runner that works on a question, and of a client that is asked for its version.
+PATIENCE = 90.0
 _PATIENCE = 30.0
 
 
@@ -54,14 +61,16 @@ def survey(app: App) -> Survey:
     return asyncio.run(survey_now(app))
 
 
-def lacks(app: App, keys: Iterable[str]) -> dict[str, str]:
-    """Those of the runners that no step could have now, and what each lacks, in words."""
-    runners = [app.kinds.runners[key] for key in keys]
+def lacks(app: App, wanted: Iterable[tuple[str, str | None]]) -> dict[tuple[str, str | None], str]:
+    """Of runners, each with the model that a step names: those that it could not have now, and what they lack."""
+    asked = list(wanted)
 
     async def look() -> list[AgentView]:
-        return await asyncio.gather(*(_view(app, runner, None) for runner in runners))
+        return await asyncio.gather(
+            *(_view(app, app.kinds.runners[key], None, model) for key, model in asked)
+        )
 
-    return {view.key: view.lacks for view in asyncio.run(look()) if not view.ready}
+    return {one: view.lacks for one, view in zip(asked, asyncio.run(look()), strict=True) if not view.ready}
 
 
 async def survey_now(app: App) -> Survey:
@@ -74,17 +83,27 @@ async def survey_now(app: App) -> Survey:
     return Survey(tuple(views), *_taken(app.config, views))
 
 
-async def _view(app: App, runner: Runner, success: Any) -> AgentView:
+async def _view(app: App, runner: Runner, success: Any, named: str | None = None) -> AgentView:
     about = RunnerContext(app.config, clean_environment(app.config), frozenset(app.secrets.known()))
     try:
         async with asyncio.timeout(_PATIENCE):
             state = await runner.state(about)
-        ready = runner.configured(app.config) and state.missing is None
+        missing = state.missing if runner.configured(app.config) else state.missing or _NOT_SET_UP
+        # What it lacks for a single step, such as a model, where it can tell.
+        tell = getattr(runner, "lacks", None)
+        if missing is None and tell is not None:
+            missing = tell(step_in_no_job(app, build_services(app), named))
     except Exception as error:  # noqa: BLE001 # a stranger's runner: what is wrong with it is shown
-        state, ready = RunnerState(found=False, missing=f"{type(error).__name__}: {error}"), False
-    lacks = "" if ready else state.missing or "it is not set up under `agent:` in rota.yaml"
+        state, missing = RunnerState(found=False), f"{type(error).__name__}: {error}"
     model = state.model or app.config.agent.model
-    return AgentView(runner.key, ready, lacks, state, model, None if success is None else Success(**success))
+    return AgentView(
+        runner.key,
+        missing is None,
+        missing or "",
+        state,
+        model,
+        None if success is None else Success(**success),
+    )
 
 
 def _taken(config: WorkspaceConfig, views: list[AgentView]) -> tuple[str | None, str]:
@@ -95,3 +114,19 @@ def _taken(config: WorkspaceConfig, views: list[AgentView]) -> tuple[str | None,
         return (pinned, said) if view is None or view.ready else (None, f"{said}, and {view.lacks}")
     first = next((view for view in views if view.ready), None)
     return (first.key, "the first that is set up") if first else (None, "no runner is set up")
+
+
+def step_in_no_job(app: App, services: Services, model: str | None = None) -> StepContext:
+    """What a runner gets for a question that no job asks: nothing of it is kept, and no budget pays for it."""
+    step = Step("probe", "agent", {} if model is None else {"model": model})
+    now, root = app.clock.now(), app.layout.root
+    job = Job("probe", "probe", (step,))
+    run = Run(f"probe-{uuid.uuid4().hex[:12]}", job.id, RunState.RUNNING, "", now, started_at=now)
+    env = clean_environment(app.config)
+    for name, text in app.config.env.items():
+        env[name] = fill_secrets(text, app.secrets.get)
+    return StepContext(
+        workspace=root, config=app.config, job=job, step=step, run=run, attempt=1, values={},
+        env={**env, **markers(root, run, step, 1)}, timeout=PATIENCE, log=lambda _stream, _data: None,
+        services=replace(services, sessions=None, meter=None, desk=None),
+    )  # fmt: skip

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rota.app.commands import pause_job, resume_job, run_job
 from rota.app.control import nudge
-from rota.app.jobedit import remove_job_file, write_file
+from rota.app.jobedit import check_text, remove_job_file, write_file
 from rota.app.proposal_cards import put_away
 from rota.app.sync import sync
 from rota.app.wiring import App
@@ -23,6 +23,7 @@ from rota.model.proposal import Deed, Proposal, ProposalState
 from rota.model.run import Reason
 from rota.ports.crash import crash_point
 from rota.ports.store import Tx
+from rota.spec import digest, to_json
 
 NOBODY = "nobody"
 _LONGEST_RESULT = 500
@@ -51,7 +52,7 @@ def _settle(app: App) -> None:
     now = app.clock.now()
     for proposal in app.store.read(lambda tx: tx.proposals.pending()):
         if proposal.state is ProposalState.APPLYING:
-            with contextlib.suppress(RotaError):  # its words are kept with it
+            with contextlib.suppress(RotaError, OSError):  # its words are kept with it
                 finish(app, proposal)
         elif proposal.expires_at is not None and proposal.expires_at <= now:
             app.store.write_now(partial(_expire, app=app, proposal=proposal, now=now))
@@ -68,8 +69,8 @@ def finish(app: App, proposal: Proposal) -> str:
     crash_point("proposals.decided")
     try:
         result = _carry_out(app, proposal)
-    except RotaError as error:
-        _end(app, proposal, ProposalState.FAILED, error.message)
+    except (RotaError, OSError) as error:
+        _end(app, proposal, ProposalState.FAILED, str(error))
         raise
     crash_point("proposals.carried_out")
     _end(app, proposal, ProposalState.APPLIED, result)
@@ -123,13 +124,22 @@ def _run(app: App, proposal: Proposal) -> str:
 def _write(app: App, proposal: Proposal) -> str:
     path, after = app.layout.root / (proposal.path or ""), proposal.after or ""
     there = text_of(path)
+    if there not in {after, proposal.before}:
+        raise changed_since(proposal)
+    _know_again(app, proposal, path, after)
     if there == after:
         sync(app)
-    elif there != proposal.before:
-        raise changed_since(proposal)
     else:
         write_file(app, path, after, before=proposal.before)
     return f"wrote {proposal.path}"
+
+
+def _know_again(app: App, proposal: Proposal, path: Path, after: str) -> None:
+    """By its hash the sync will know the job; this version of rota may make another of the same text than that which stored it."""
+    jobs = [one.job for one in check_text(app, path, after, before=proposal.before).jobs]
+    hashes = [digest(to_json(job)) for job in jobs if job.id == proposal.job_id]
+    if hashes and hashes[0] != proposal.hash:
+        app.store.write_now(lambda tx: tx.proposals.put_hash(proposal.number, hashes[0]))
 
 
 def _remove(app: App, proposal: Proposal) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 from rota.app.desk_tools import Tool
 from rota.app.desk_words import checked
 from rota.app.wiring import App
-from rota.model.agent import Actor
+from rota.model.agent import Actor, run_key
 from rota.model.errors import NotFoundError, RotaError
 from rota.ports.agents import DeskTool
 from rota.ports.processes import HostCall, Hosts
@@ -31,10 +30,11 @@ def all_tools() -> dict[str, Tool]:
 
 
 class LocalDesk:
-    """ports.agents.Desk in this process."""
+    """ports.agents.Desk in this process. `judged`: whoever asks has looked at the step's permissions."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, *, judged: bool = False) -> None:
         self._app = app
+        self._judged = judged
 
     @cached_property
     def _tools(self) -> dict[str, Tool]:
@@ -70,7 +70,7 @@ class LocalDesk:
             if not is_current(self._app):
                 sync(self._app)
             who = _known(self._app, actor)
-            if not found.looks and not in_step(self._app, who, tool):
+            if not self._judged and not in_step(self._app, who, found):
                 raise RotaError(  # noqa: TRY301 # told as the others are
                     f"the step that you work for may not use `{tool}`",
                     hint="its `permissions: {rota: [...]}` say which tools it may",
@@ -95,22 +95,25 @@ def _known(app: App, actor: Actor) -> Actor:
     return replace(actor, job=run.job_id)
 
 
-def in_step(app: App, actor: Actor, tool: str) -> bool:
-    """Whether the step of the run that the agent works in may use a tool that changes something."""
-    step: Mapping[str, Any] = {}
-    if actor.run is not None:
-        from rota.spec import from_json
-
-        run = app.store.read(lambda tx: tx.runs.get(actor.run or ""))
-        text = None if run is None else app.store.read(lambda tx: tx.jobs.definition(run.definition))
-        steps = () if text is None else from_json(text).steps
-        step = next((one.config for one in steps if one.id == actor.step), {})
-    own = step.get("permissions")
-    named = own.get("rota") if isinstance(own, Mapping) else app.config.agent.permissions.rota
-    if named is None or actor.run is None:
+def in_step(app: App, actor: Actor, tool: Tool) -> bool:
+    """Whether the step of the run that the agent works in may use a tool, by its permissions and what a person granted."""
+    run_id, step_id = actor.run, actor.step or ""
+    if run_id is None:
         return True
-    patterns = [named] if isinstance(named, str) else list(named)
-    return any(fnmatchcase(tool, str(pattern)) for pattern in patterns)
+    from rota.model.agent_policy import allows_tool
+    from rota.spec import from_json
+    from rota.spec.agent_keys import PermissionKeys
+
+    run = app.store.read(lambda tx: tx.runs.get(run_id))
+    text = None if run is None else app.store.read(lambda tx: tx.jobs.definition(run.definition))
+    steps = () if text is None else from_json(text).steps
+    own = next((one.config.get("permissions") for one in steps if one.id == step_id), None)
+    allowed = (
+        app.config.agent.permissions if own is None else PermissionKeys.model_validate(own).permissions()
+    )
+    session = app.store.read(lambda tx: tx.sessions.get(run_key(run_id, step_id)))
+    grants = () if session is None else session.grants
+    return allows_tool(allowed, tool.name, looks=tool.looks, grants=grants)
 
 
 class HostedDesk:
@@ -142,6 +145,6 @@ def use_in_host(*, workspace: str, tool: str, arguments: Mapping[str, Any], acto
 
     app = open_app(Path(workspace))
     try:
-        return LocalDesk(app).use_now(tool, arguments, Actor(**actor))
+        return LocalDesk(app, judged=True).use_now(tool, arguments, Actor(**actor))
     finally:
         app.close()

@@ -83,6 +83,7 @@ Without them, use the command line; it says what to do next, and every read take
 | stop one for a while | `rota pause JOB --reason "..."`, `rota resume JOB` |
 | find something in the files | `rota search WORDS`, `rota context --for WORDS` |
 
+- In a run of rota's, these commands answer as the tools do: "Proposed as P-12" means that a person decides.
 - Ask before you make, change, pause or remove a job of a person, and say when it would run next.
 - Look whether there is such a job already (`rota list`), and change that one rather than make another.
 - Never sleep, poll in a loop, or write to crontab: make a job.

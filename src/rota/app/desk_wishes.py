@@ -11,6 +11,7 @@ from rota.app.jobedit import changed_file, check_text, new_file, path_of
 from rota.app.queries import find_job
 from rota.app.triggers import coming
 from rota.app.wiring import App
+from rota.engine.output import Masker
 from rota.model.agent import Actor
 from rota.model.errors import NotFoundError, RotaError
 from rota.model.job import Job
@@ -62,6 +63,8 @@ def to_change(app: App, actor: Actor, given: Mapping[str, Any]) -> Proposal:
         path, before, after = changed_file(app, job_id, changes)
     else:
         path = path_of(app, job_id)
+        if path.suffix == ".py":
+            raise RotaError(f"{record.path} is Python, which people write", hint="ask a person to change it")
         before, after = path.read_text("utf-8"), str(whole)
     after = _capped(app, path, after, by_agent=record.created_by is not None, before=before)
     if after == before:
@@ -152,6 +155,10 @@ def _capped(app: App, path: Path, text: str, *, by_agent: bool, before: str | No
     if len(text) > LONGEST_TEXT:
         raise RotaError(
             f"a job file of an agent has at most {LONGEST_TEXT:,} characters", hint="put data into files"
+        )
+    if Masker(app.secrets.known()).mask_text(text) != text:
+        raise RotaError(
+            "there is a stored secret in the text", hint="write ${NAME}, the name of the secret, in its place"
         )
     most = app.config.agents.budget
     if not by_agent or not most:

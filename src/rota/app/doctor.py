@@ -17,8 +17,11 @@ from rota.app.wiring import App
 from rota.engine.caps import CUT_SHORT
 from rota.model.errors import RotaError
 from rota.model.instants import DAY, Micros, from_micros
+from rota.model.job import Step
+from rota.model.ledger import JobRecord
 from rota.spec import from_json
 
+_AGENT_STEPS = ("agent", "skill")
 LOW_SPACE = 200_000_000
 CUT_IS_NEWS: Micros = 7 * DAY
 
@@ -131,20 +134,27 @@ def _sources(app: App) -> Iterator[Finding]:
 
 def _agents(app: App) -> Iterator[Finding]:
     """Runners that somebody has named and that are not there: no other takes their place."""
-    wanted: dict[str, list[str]] = {}
+    pinned, usual = app.config.agent.runner, app.config.agent.model
+    # That rota.yaml names no model is no fault of its own: each step may.
+    wanted: dict[tuple[str, str | None], list[str]] = {(pinned, usual or "any"): ["rota.yaml"]}
     for view in list_jobs(app):
-        if '"runner"' in view.record.definition:
-            for step in from_json(view.record.definition).steps:
-                wanted.setdefault(str(step.config.get("runner", AUTO)), []).append(view.record.id)
-    wanted.setdefault(app.config.agent.runner, []).insert(0, "rota.yaml")
-    named = [key for key in wanted if key in app.kinds.runners]
-    for key, missing in lacks(app, named).items():
-        whose = ", ".join(dict.fromkeys(wanted[key]))
-        yield Finding(
-            "problem",
-            f"the agent runner {key}, which {whose} asks for, is not ready: {missing}",
-            "rota agents",
-        )
+        for step in _agent_steps(view.record):
+            runner = str(step.config.get("runner", AUTO))
+            asked = (pinned if runner == AUTO else runner, step.config.get("model"))
+            wanted.setdefault(asked, []).append(view.record.id)
+    said: dict[tuple[str, str], list[str]] = {}
+    for asked, missing in lacks(app, [one for one in wanted if one[0] in app.kinds.runners]).items():
+        said.setdefault((asked[0], missing), []).extend(wanted[asked])
+    for (runner, missing), whose in said.items():
+        who = ", ".join(dict.fromkeys(whose))
+        text = f"the agent runner {runner}, which {who} asks for, is not ready: {missing}"
+        yield Finding("problem", text, "rota agents")
+
+
+def _agent_steps(record: JobRecord) -> list[Step]:
+    if not any(f'"{kind}"' in record.definition for kind in _AGENT_STEPS):
+        return []
+    return [step for step in from_json(record.definition).steps if step.kind in _AGENT_STEPS]
 
 
 def _daemon(app: App) -> Iterator[Finding]:

@@ -5,27 +5,22 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from rota.app.agents import survey_now
+from rota.app.agents import PATIENCE, step_in_no_job, survey_now
 from rota.app.doctor_hooks import Finding
 from rota.app.here import services_here
 from rota.app.wiring import App
-from rota.engine.environment import clean_environment, markers
 from rota.engine.meter import price_of
 from rota.engine.output import Masker
 from rota.model.agent import NO_TOKENS, Caps, Outcome, Response, Usage
 from rota.model.errors import RotaError
-from rota.model.job import Job, Step
-from rota.model.run import Run, RunState
 from rota.planning.budgets import dollars
 from rota.ports.agents import AgentRequest, AgentResult, Runner, success_of
 from rota.ports.steps import Services, StepContext, Waiting
-from rota.templates import fill_secrets
 
 PROMPT = "This is a test of the connection. Use no tool. Answer with the one word: ok\n"
 CAPS = Caps(usd=0.25, tokens=100_000, turns=2)
-PATIENCE = 90.0
 _HINT = "`rota agents` shows what is known of it"
 
 
@@ -73,7 +68,12 @@ async def _probe_all(app: App) -> list[Finding]:
 async def _probe(app: App, runner: Runner, services: Services) -> Finding:
     masker, purse, began = Masker(app.secrets.known()), Purse(), time.monotonic()
     request = AgentRequest(PROMPT, app.config.agent.model, purse, session_id=str(uuid.uuid4()), tools=())
-    ctx = _context(app, services)
+    try:
+        ctx = step_in_no_job(app, services)
+    except RotaError as error:  # a secret that `env:` of rota.yaml names and that is missing
+        return Finding(
+            "problem", masker.mask_text(f"{runner.key} cannot be asked: {error}"), error.hint or _HINT
+        )
     try:
         async with asyncio.timeout(PATIENCE):
             result = await runner.run(request, ctx)
@@ -81,6 +81,8 @@ async def _probe(app: App, runner: Runner, services: Services) -> Finding:
         result = AgentResult(Outcome.TIMEOUT, detail=f"no answer within {PATIENCE:g} s")
     except RotaError as error:
         result = AgentResult(Outcome.FAILED, detail=error.message)
+    except Exception as error:  # noqa: BLE001 # a stranger's runner: the others are asked all the same
+        result = AgentResult(Outcome.FAILED, detail=f"{type(error).__name__}: {error}")
     took = time.monotonic() - began
     if isinstance(result, Waiting):
         return Finding("ok", f"{runner.key} hands prompts to a person")
@@ -104,18 +106,3 @@ async def _cost(result: AgentResult, purse: Purse, ctx: StepContext) -> str:
     except RotaError:
         usd = None
     return f", {usage.total:,} tokens, " + ("of no known price" if usd is None else dollars(usd))
-
-
-def _context(app: App, services: Services) -> StepContext:
-    """A step that is in no job: nothing of it is kept."""
-    step, now, root = Step("probe", "agent"), app.clock.now(), app.layout.root
-    job = Job("probe", "probe", (step,))
-    run = Run(f"probe-{uuid.uuid4().hex[:12]}", job.id, RunState.RUNNING, "", now, started_at=now)
-    env = clean_environment(app.config)
-    for name, text in app.config.env.items():
-        env[name] = fill_secrets(text, app.secrets.get)
-    return StepContext(
-        workspace=root, config=app.config, job=job, step=step, run=run, attempt=1, values={},
-        env={**env, **markers(root, run, step, 1)}, timeout=PATIENCE, log=lambda _stream, _data: None,
-        services=replace(services, sessions=None, meter=None, desk=None),
-    )  # fmt: skip

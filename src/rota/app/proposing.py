@@ -13,6 +13,7 @@ from rota.app.proposal_cards import put_card
 from rota.app.times import local
 from rota.app.wiring import App
 from rota.engine.notices import channel_of
+from rota.engine.output import Masker, masked_value
 from rota.model.agent import Actor
 from rota.model.errors import ConflictError, RotaError
 from rota.model.instants import DAY, Micros
@@ -45,11 +46,19 @@ def submit(app: App, wish: Proposal) -> Proposal:
         if ruling.rule is Rule.DENY:
             raise DeniedError(ruling.why, hint="tell the person what you would have done, and go on")
         now = app.clock.now()
+        wish = _masked(app, wish)
         stored = app.store.write_now(partial(_record, app=app, wish=wish, ruling=ruling, now=now))
         if stored.state is ProposalState.APPLYING:
             return replace(stored, result=finish(app, stored), state=ProposalState.APPLIED)
     nudge(app.layout)
     return stored
+
+
+def _masked(app: App, wish: Proposal) -> Proposal:
+    """The wish as the state may keep it: an agent may have read a secret, and say it."""
+    masker = Masker(app.secrets.known())
+    detail = masked_value(dict(wish.detail), masker)
+    return replace(wish, title=masker.mask_text(wish.title), why=masker.mask_text(wish.why), detail=detail)
 
 
 def ruling_for(app: App, wish: Proposal) -> Ruling:

@@ -28,7 +28,7 @@ def agents_command(as_json: bool) -> None:
     rows = [
         [
             view.key,
-            "ready" if view.ready else f"missing: {view.lacks}",
+            "ready" if view.ready else "not set up",
             view.state.version or "-",
             view.model or "-",
             {True: "yes", False: "no", None: "-"}[view.state.key],
@@ -37,7 +37,10 @@ def agents_command(as_json: bool) -> None:
         for view in found.runners
     ]
     headers = ["RUNNER", "STATE", "VERSION", "MODEL", "KEY", "LAST SUCCESS"]
-    print_table(headers, rows, flexible=(1,))
+    print_table(headers, rows, flexible=(3,))
+    for view in found.runners:
+        if not view.ready:
+            click.echo(f"{view.key}: {view.lacks}")
     note(f"`runner: auto` takes {found.takes or 'none'}: {found.why}.")
     note("hint: `rota doctor --probe-agents` asks each that is ready for one word, which costs a little")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from rota.cli.by_agent import refuse_agents
 from rota.cli.opening import complete_job, workspace
 from rota.cli.output import note
 from rota.cli.proposals import approve, deny, is_proposal
@@ -51,6 +52,7 @@ def _decide(run: str, choice: str | None, reason: str | None, step: str | None) 
     from rota.model.message import DENY, OnDeny
 
     with workspace() as app:
+        refuse_agents(app)
         question, reply = approve(app, run, choice, reason=reason, step=step, by=user())
         said = "Denied" if reply == DENY else "Approved" if reply == "approve" else f"Answered with {reply}"
         ends = reply == DENY and question.on_deny is OnDeny.FAIL

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from rota.cli.by_agent import done_at_the_desk
 from rota.cli.errors import report as say_error
 from rota.cli.opening import job_argument, json_option, workspace
 from rota.cli.output import iso, note, paint, print_json, print_table
@@ -43,6 +44,8 @@ def add_command(job_id: str, **options: Any) -> None:
     with workspace() as app:
         if text is None and "timezone" not in keys and options["schedule"]:
             keys = _after(keys, "schedule", "timezone", app.config.timezone)
+        if done_at_the_desk(app, "job_create", id=job_id, keys=keys, prompt=prompt, text=text):
+            return
         record = add_job(app, job_id, keys, prompt=prompt, text=text)
         note(f"Wrote {record.path}.")
         _say_next(app, record.id)
@@ -323,6 +326,8 @@ def edit_command(job: str, changes: tuple[str, ...], unset: tuple[str, ...]) -> 
     with workspace() as app:
         if changes or unset:
             keys = dict(_pair(item) for item in changes) | dict.fromkeys(unset)
+            if done_at_the_desk(app, "job_change", job=job, set=keys):
+                return
             record = set_job_keys(app, job, keys)
             note(f"Wrote {record.path}.")
             _say_next(app, record.id)
@@ -347,6 +352,8 @@ def pause_command(job: str, reason: str) -> None:
     from rota.app.commands import pause_job
 
     with workspace() as app:
+        if done_at_the_desk(app, "job_pause", job=job, why=reason):
+            return
         record = pause_job(app, job, reason)
         note(f"{record.id} is paused: no trigger fires. hint: rota resume {record.id}")
 
@@ -358,6 +365,8 @@ def resume_command(job: str) -> None:
     from rota.app.commands import resume_job
 
     with workspace() as app:
+        if done_at_the_desk(app, "job_resume", job=job):
+            return
         record = resume_job(app, job)
         note(f"{record.id} is active again.")
         _say_next(app, record.id)
@@ -371,6 +380,8 @@ def remove_command(job: str, yes: bool) -> None:
     from rota.app.jobedit import path_of, remove_job_file
 
     with workspace() as app:
+        if done_at_the_desk(app, "job_remove", job=job):
+            return
         path = app.layout.relative(path_of(app, job))
         if not yes and sys.stdin.isatty() and not click.confirm(f"Delete {path}?", err=True):
             note("Nothing was changed.")

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 import click
 
+from rota.cli.by_agent import done_at_the_desk, refuse_agents
 from rota.cli.opening import complete_job, job_argument, json_option, workspace
 from rota.cli.output import dimmed, iso, note, paint, print_json, print_table
 
@@ -35,6 +36,10 @@ def run_command(
     if each is not None and (wait or force):
         raise click.UsageError("--each only queues runs\nhint: leave out --wait and --force")
     with workspace() as app:
+        if force or each is not None:
+            refuse_agents(app)
+        if done_at_the_desk(app, "job_run", job=job, params=given):
+            return
         if each is not None:
             _run_each(app, job, given, each.read(), as_json=as_json)
             return

@@ -72,12 +72,12 @@ def _results(tx: Tx, job_id: str, last: int, but: str) -> list[PastResult] | Non
     runs = tx.runs.recent(job_id=job_id, states=[RunState.SUCCEEDED], limit=last + 1)
     found = []
     for run in [run for run in runs if run.id != but][:last]:
-        done = [
+        said = [
             step
             for step in tx.runs.steps(run.id)
-            if step.state is StepState.SUCCEEDED and step.step_id != EVIDENCE_STEP
+            if step.state is StepState.SUCCEEDED and step.output.strip() and step.step_id != EVIDENCE_STEP
         ]
-        if done:
-            output = max(done, key=lambda step: step.index).output
+        if said:
+            output = max(said, key=lambda step: step.index).output
             found.append(PastResult(run.id, run.finished_at or run.queued_at, output))
     return found[::-1]

@@ -23,6 +23,8 @@ EVERY: Micros = 5 * MINUTE
 DEFINITIONS = 20
 DEFINITIONS_DONE = "retention_of_definitions"
 EVERY_DEFINITION: Micros = 60 * MINUTE
+# What agents took is counted over a month, however short the ledger is kept.
+COUNTED_DAYS = 40.0
 # When it was done last: a cursor, so that neither many short lives of daemons nor `rota tick` put it off for ever.
 DONE = "retention"
 
@@ -68,7 +70,8 @@ class Retention:
             await self._pruner.rows(partial(_ledger, job_id=job_id, older_than=ledger_from))
         await self._pruner.rows(lambda tx: tx.outbox.prune(older, BATCH))
         await self._pruner.rows(lambda tx: tx.events.prune(older, BATCH))
-        await self._pruner.rows(lambda tx: tx.spend.prune(ledger_from, BATCH))
+        spend_from = min(ledger_from, self._before(COUNTED_DAYS))
+        await self._pruner.rows(lambda tx: tx.spend.prune(spend_from, BATCH))
         # That a delivery came is known for longer than what it said, since it must not run twice.
         await self._pruner.rows(lambda tx: tx.deliveries.forget(older, BATCH))
         await self._pruner.rows(lambda tx: tx.deliveries.prune(ledger_from, BATCH))

@@ -73,7 +73,7 @@ class Sessions(Protocol):
 
 @dataclass(frozen=True)
 class PastResult:
-    """What a run of a job came to: when it ended, and the output of its last step."""
+    """What a run of a job came to: when it ended, and the output of the last step that had any."""
 
     run_id: str
     at: Micros

@@ -89,6 +89,19 @@ class TakesTable(Protocol):
 
 
 @dataclass(frozen=True)
+class Changes:
+    """What a card is to be instead; None: as it is. An empty `due` or `assignee` takes it away."""
+
+    title: str | None = None
+    body: str | None = None
+    tags: Sequence[str] | None = None
+    add_tags: Sequence[str] = ()
+    drop_tags: Sequence[str] = ()
+    due: str | None = None
+    assignee: str | None = None
+
+
+@dataclass(frozen=True)
 class NewCard:
     """A card to be made. `column` None: the board's first; `due` as a person writes it; `key`: it is made once."""
 
@@ -100,6 +113,19 @@ class NewCard:
     assignee: str | None = None
     key: str | None = None
     data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CardChanges:
+    """What a card is to be instead; None: as it is. An empty `due` or `assignee` takes it away."""
+
+    title: str | None = None
+    body: str | None = None
+    tags: Sequence[str] | None = None
+    add_tags: Sequence[str] = ()
+    drop_tags: Sequence[str] = ()
+    due: str | None = None
+    assignee: str | None = None
 
 
 class Board(Protocol):

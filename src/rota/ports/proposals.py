@@ -44,6 +44,10 @@ class ProposalsTable(Protocol):
         """Decide; False when it is not `before` any more."""
         ...
 
+    def put_hash(self, number: int, hash_: str) -> None:
+        """Replace the hash of the definition that it makes."""
+        ...
+
     def end(self, number: int, state: ProposalState, result: str) -> None:
         """Say what came of one that was being applied."""
         ...

@@ -174,7 +174,7 @@ def version_of(program: Path) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    found = _VERSION.search(done.stdout.decode("utf-8", "replace"))
+    found = _VERSION.search((done.stdout or done.stderr).decode("utf-8", "replace"))  # pi's goes to stderr
     return found[0] if found else None
 
 

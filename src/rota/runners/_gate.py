@@ -26,8 +26,8 @@ _READING = frozenset({"Read", "Glob", "Grep", "LS", "NotebookRead"})
 _WRITING = frozenset({"Write", "Edit", "MultiEdit", "NotebookEdit"})
 REFUSED_WORDS = "denied by rota: "
 _PATCHING = frozenset({"apply_patch"})
-_PATCH = re.compile(r"^\*\*\* (?:(?:Add|Update|Delete) File|Move to): (.+)$", re.MULTILINE)
-_PATCH_BEGINS = re.compile(r"""\s*apply_patch\s+<<\s*(['"]?)(\w+)\1\n(?:.*\n)*?\2\s*\Z""")
+_PATCH = re.compile(r"^\s*\*\*\*\s*(?:(?:Add|Update|Delete) File|Move to): (.+)$", re.MULTILINE)
+_PATCH_BEGINS = re.compile(r"""apply_patch\s+<<\s*(['"])(\w+)\1""")
 _ASKED = "it is put before a person. End your turn now; the work goes on when they have decided."
 _DENIED = "find another way with what you may do, or say in your answer what you could not do."
 
@@ -56,10 +56,10 @@ def main() -> int:
 def _tell(file: Path, asked: Mapping[str, Any], root: str) -> None:
     """Write down what was refused, for a runner whose client does not say it."""
     given = asked.get("tool_input") or {}
+    text = str(given.get("command") or given.get("input") or "")
     denials = [denial_of(asked["tool_name"], given, root)]
-    if asked["tool_name"] in _PATCHING:
-        paths = patched(str(given.get("command") or given.get("input") or ""))
-        denials = [Denial("write", path) for path in paths] or denials
+    if _is_patch(asked["tool_name"], text):
+        denials = [Denial("write", path) for path in patched(text)] or denials
     with file.open("a") as out:
         out.writelines(f"{json.dumps([denial.tool, denial.what])}\n" for denial in denials)
 
@@ -69,6 +69,15 @@ def denials_in(file: Path | None) -> list[Denial]:
     if file is None or not file.exists():
         return []
     return [Denial(*json.loads(line)) for line in file.read_text().splitlines() if line.endswith("]")]
+
+
+def _is_patch(tool: str, text: str) -> bool:
+    """Whether a use of a tool is one patch and nothing else. In a shell: a here-document that is not expanded, to its one end."""
+    lines = text.strip().split("\n")
+    begins = _PATCH_BEGINS.fullmatch(lines[0].strip())
+    if tool in _PATCHING or begins is None:
+        return tool in _PATCHING
+    return tool == "Bash" and lines[-1] == begins[2] and begins[2] not in lines[1:-1]
 
 
 def patched(text: str) -> list[str]:
@@ -101,14 +110,13 @@ def refusal_of(tool: str, given: Mapping[str, Any], rules: Mapping[str, Any], cw
     permissions = Permissions(tuple(rules["run"]), tuple(rules["write"]), tuple(rules["net"]))
     grants = tuple(Denial(kind, what) for kind, what in rules["grants"])
     root = Path(rules["workspace"])
-    if tool in _PATCHING or (tool == "Bash" and _PATCH_BEGINS.match(str(given.get("command", "")))):
-        return _patch_refusal(
-            str(given.get("command") or given.get("input") or ""), permissions, grants, root, cwd
-        )
+    text = str(given.get("command") or given.get("input") or "")
+    if _is_patch(tool, text):
+        return _patch_refusal(text, permissions, grants, root, cwd)
     if tool == "Bash":
-        if only_reads(str(given.get("command", "")), root, cwd):
+        if only_reads(text, root, cwd):
             return None
-        return command_refusal(permissions, str(given.get("command", "")), grants)
+        return command_refusal(permissions, text, grants)
     if tool in _WRITING:
         path = inside(root, cwd, str(given.get("file_path") or given.get("notebook_path") or ""))
         if path is not None and allows_write(permissions, path, grants):

@@ -100,12 +100,11 @@ class PiStream:
 
     def _pay(self, message: Mapping[str, Any], *, final: bool) -> Iterator[Paid]:
         """A response; one that failed before it began took nothing."""
-        given = message.get("usage") or {}
-        usage = Usage(*(int(given.get(name) or 0) for name in ("input", "output", "cacheRead", "cacheWrite")))
+        usage = _usage(message)
         if not usage.total:
             return
         self._count += 1
-        usd = float((given.get("cost") or {}).get("total") or 0.0)
+        usd = float(((message.get("usage") or {}).get("cost") or {}).get("total") or 0.0)
         self._usd += usd
         # Two tries of one response may carry the same id where a proxy makes it up.
         key = f"{message.get('responseId') or self.session}:{message.get('timestamp')}:{self._count}"
@@ -133,6 +132,10 @@ class PiStream:
         texts = [part["text"] for part in message.get("content") or () if part.get("type") == "text"]
         text, words = "\n".join(texts).strip(), str(message.get("errorMessage") or "")
         match message.get("stopReason"):
+            case "stop" if message.get("api") == "openai-responses" and not _usage(message).total:
+                # One that did not come to its end is taken for a whole one by pi, but it has no figures.
+                detail = "the response was cut off, by a filter or a limit of tokens: pi does not say which"
+                return AgentResult(Outcome.REFUSED, text, detail=detail, retry=False)
             case "stop":
                 return AgentResult(Outcome.DONE, text)
             case "length":
@@ -142,6 +145,11 @@ class PiStream:
                 return AgentResult(Outcome.INTERRUPTED, text, detail=words or "pi was stopped")
             case _:
                 return _failed(text, words)
+
+
+def _usage(message: Mapping[str, Any]) -> Usage:
+    given = message.get("usage") or {}
+    return Usage(*(int(given.get(name) or 0) for name in ("input", "output", "cacheRead", "cacheWrite")))
 
 
 def _denial(tool: str, given: Mapping[str, Any], root: str) -> Denial:

@@ -57,7 +57,8 @@ class Talk:
     async def ask(self, session: AgentSession, asked: tuple[Denial, ...]) -> None:
         """It stands still until a person has answered about what it wants."""
         if self._sessions is not None:
-            await self._sessions.put(replace(session, key=self.key, open=True, asked=asked, said=""))
+            known = self._with_answers(session)
+            await self._sessions.put(replace(known, key=self.key, open=True, asked=asked, said=""))
 
     async def end(self, result: AgentResult) -> None:
         """Keep what can be gone on with, and forget the rest."""
@@ -76,12 +77,19 @@ class Talk:
         elif not self._goes_on(result.outcome):
             await sessions.drop(self.key)
         elif session is not None:
-            await sessions.put(replace(session, key=self.key, open=True))
+            await sessions.put(replace(self._with_answers(session), key=self.key, open=True))
 
     async def drop(self) -> None:
         """Forget it: nothing of it is gone on with."""
         if self._sessions is not None:
             await self._sessions.drop(self.key)
+
+    def _with_answers(self, session: AgentSession) -> AgentSession:
+        """What people have answered is rota's to know, whatever a runner makes of the rest."""
+        before = self.before
+        if before is None:
+            return session
+        return replace(session, grants=before.grants, refused=before.refused, said=before.said)
 
     def _is_kept(self, session: AgentSession) -> bool:
         """Whether it is one that was kept before: its figures have grown, however the try ended."""

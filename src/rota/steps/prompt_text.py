@@ -130,4 +130,4 @@ def _when(at: int, zone: str) -> str:
 def section(heading: str, text: str, limit: int) -> str:
     """A heading, and the text below it in a fence that nothing in the text can close."""
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", text)), default=0))
-    return f"## {heading}\n\n{fence}\n{capped(text, limit)}\n{fence}"
+    return f"## {heading}\n\n{fence}\n{capped(text, limit).rstrip()}\n{fence}"

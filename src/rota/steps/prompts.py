@@ -128,16 +128,17 @@ async def in_time(
     except TimeoutError:
         if not limit.expired():
             raise
-        left = f"{minutes:,.1f}".removesuffix(".0")
-        return AgentResult(
-            Outcome.BUDGET, detail=f"the {left} min that its budget had left are over", retry=False
-        )
+        detail = f"the {minutes:g} minutes that its budget had left are used up"
+        return AgentResult(Outcome.BUDGET, detail=detail, retry=False)
 
 
 async def _judged(work: _Work, result: AgentResult, schema: Mapping[str, Any]) -> tuple[AgentResult, Judged]:
     """The answer held against the schema; where the runner knows nothing of schemas, with a second chance."""
     judged = await judge(result, schema, work.ctx)
     if judged.fault is None or result.structured is not None:
+        return result, judged
+    if not _has_something_left(work.request.account):
+        work.ctx.say(f"{judged.fault}; a budget is used up, so it is not asked once more")
         return result, judged
     work.ctx.say(f"{judged.fault}: asked once more")
     again = await _call(work, _once_more(work, result, judged.fault))
@@ -152,6 +153,14 @@ async def _judged(work: _Work, result: AgentResult, schema: Mapping[str, Any]) -
         session=again.session or result.session,
     )
     return both, await judge(again, schema, work.ctx)
+
+
+def _has_something_left(account: Account | None) -> bool:
+    """Whether one more response may be asked for: the last one may have been just what was left."""
+    if account is None:
+        return True
+    caps = account.caps
+    return all(left is None or left > 0 for left in (caps.usd, caps.tokens, caps.turns, caps.minutes))
 
 
 def _once_more(work: _Work, result: AgentResult, fault: str) -> AgentRequest:

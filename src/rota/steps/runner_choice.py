@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from rota.model.config import WorkspaceConfig
 from rota.model.errors import StepError
 from rota.ports.agents import Runner, RunnerContext
 from rota.ports.steps import StepContext
@@ -64,6 +65,19 @@ async def _lacks(runner: Runner, ctx: StepContext) -> str | None:
         # One that can tell so without starting anything, such as the command, says whether it is there, too.
         present = getattr(runner, "lacks", None)
         return None if present is None else present(ctx)
+    known = _said.get(runner.key)
+    if known is not None and known[0] is ctx.config:  # some have to start a program to tell
+        return known[1]
+    words = await _state_in_words(runner, ctx)
+    _said[runner.key] = (ctx.config, words)
+    return words
+
+
+# What runners that are not set up lack, as long as the settings are what they were.
+_said: dict[str, tuple[WorkspaceConfig, str]] = {}
+
+
+async def _state_in_words(runner: Runner, ctx: StepContext) -> str:
     about = RunnerContext(ctx.config, ctx.env, frozenset(ctx.services.secrets.known()))
     try:
         async with asyncio.timeout(_PATIENCE):

@@ -38,6 +38,7 @@ MOVE = statement(
         )
     )
 )
+PUT_HASH = statement(lambda: update(proposals).where(here(proposals), _THIS).values(hash=param("new_hash")))
 END = statement(
     lambda: (
         update(proposals).where(here(proposals), _THIS).values(state=param("new_state"), result=param("said"))

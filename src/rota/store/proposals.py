@@ -84,6 +84,10 @@ class Proposals:
         )
         return changed == 1
 
+    def put_hash(self, number: int, hash_: str) -> None:
+        """Replace the hash of the definition that it makes."""
+        self._session.change(q.PUT_HASH, number=number, new_hash=hash_)
+
     def end(self, number: int, state: ProposalState, result: str) -> None:
         """Say what came of one that was being applied."""
         self._session.change(q.END, number=number, new_state=state, said=result)

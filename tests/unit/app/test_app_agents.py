@@ -130,4 +130,19 @@ def test_the_doctor_names_runners_that_are_asked_for_and_missing(opened: Opened)
     assert said() == [f"the agent runner command, which tidy asks for, is not ready: {missing}"]
     configure(opened, "agent: {runner: command, command: no-such-program}\n")
     missing = "`no-such-program` is not on PATH"
-    assert said() == [f"the agent runner command, which rota.yaml, tidy asks for, is not ready: {missing}"]
+    assert said() == [
+        f"the agent runner command, which rota.yaml, brief, tidy asks for, is not ready: {missing}"
+    ]
+
+
+def test_a_model_that_nobody_names_is_missing_only_where_it_is_needed(opened: Opened) -> None:
+    def said() -> list[str]:
+        return [f.text for f in examine(opened.app) if f.level == "problem" and "runner" in f.text]
+
+    configure(opened, "agent: {runner: builtin, builtin: {provider: anthropic, key: x}}\n")
+    opened.job("brief", "steps: [{agent: hello, model: claude-haiku-4-5}]\n")
+    assert said() == []
+    opened.job("tidy", "steps: [{agent: hello}]\n")
+    (problem,) = said()
+    assert "builtin, which tidy asks for, is not ready: no model is named" in problem
+    assert "no model is named" in lacks(survey(opened.app), "builtin")

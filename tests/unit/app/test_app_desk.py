@@ -19,7 +19,12 @@ from rota.model.run import Reason, Run
 from rota.ports.store import Tx
 
 CLAUDE = Actor("claude")
-HELLO = {"id": "hello", "schedule": "0 8 * * *", "run": "echo hello", "why": "somebody asked for it"}
+HELLO: dict[str, Any] = {
+    "id": "hello",
+    "schedule": "0 8 * * *",
+    "run": "echo hello",
+    "why": "somebody asked for it",
+}
 ALLOW = "agents: {create: allow, change: allow, remove: allow, pause: allow}\n"
 
 
@@ -217,6 +222,16 @@ def test_secrets_are_masked_in_answers_and_in_errors(agent: Agent) -> None:
     assert "hunter2" not in str(agent.refused("job_show", job="hunter2hunter2"))
 
 
+def test_secrets_that_an_agent_says_are_not_kept(agent: Agent) -> None:
+    agent.opened.app.secrets.set("TOKEN", "hunter2hunter2")
+    refusal = agent.refused("job_create", **HELLO | {"run": "curl -H hunter2hunter2 example.org"})
+    assert "${NAME}" in str(refusal.hint)
+    agent("ask", question="Is hunter2hunter2 right?", why="hunter2hunter2")
+    assert "Is *** right?" in agent("proposal_show", proposal="P-1")
+    kept = b"".join(path.read_bytes() for path in (agent.opened.root / ".rota").glob("state.db*"))
+    assert b"hunter2hunter2" not in kept
+
+
 def test_answers_have_an_end(agent: Agent) -> None:
     agent.opened.job("long", "run: echo " + "x" * (2 * LONGEST) + "\n")
     said = agent("job_show", job="long")
@@ -268,8 +283,7 @@ def test_depth_is_counted_over_agents_runs(agent: Agent) -> None:
     depths = []
     for name in ["odd", "even", "odd", "even", "odd"]:
         agent("job_run", actor, job=name)
-        latest = agent.opened.app.store.read(lambda tx: tx.proposals.recent(1))[0]
-        run = agent.opened.app.store.read(lambda tx, key=latest.id: _started(tx, key))
+        run = agent.opened.app.store.read(_started_last)
         depths.append(run.inputs["depth"])
         actor = Actor("claude", run=run.id)
     assert depths == [1, 2, 3, 4, 5]
@@ -291,5 +305,7 @@ def test_an_agent_in_a_run_has_the_tools_that_its_step_may_use(agent: Agent) -> 
     assert "hello" not in agent("job_list", inside)
 
 
-def _started(tx: Tx, key: str) -> Run:
-    return next(run for run in tx.runs.recent(limit=20) if run.occurrence_key == key)
+def _started_last(tx: Tx) -> Run:
+    """The run that the latest deed of an agent started."""
+    (latest,) = tx.proposals.recent(1)
+    return next(run for run in tx.runs.recent(limit=20) if run.occurrence_key == latest.id)

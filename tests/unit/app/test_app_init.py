@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.support.opened import Opened
 from rota.app.init import initialise, local_timezone
 from rota.app.settings import settings_in_force
 from rota.app.wiring import open_app
+from rota.cli.main import COMMANDS
 from rota.model.errors import ConflictError, WorkspaceError, ZoneError
 
 
@@ -26,6 +28,22 @@ def test_a_blank_workspace(tmp_path: Path) -> None:
     app = open_app(made.root)
     assert (app.settings.errors, app.settings.warnings) == ((), ())
     app.close()
+
+
+def test_a_workspace_has_a_skill_that_teaches_agents_to_use_rota(tmp_path: Path) -> None:
+    own = tmp_path / "other" / ".rota" / "skills" / "rota" / "SKILL.md"
+    own.parent.mkdir(parents=True)
+    own.write_text("mine")
+    for name in ("new", "other"):
+        initialise(tmp_path / name, "blank", "UTC")
+    text = (tmp_path / "new" / ".rota" / "skills" / "rota" / "SKILL.md").read_text()
+    front = text.split("---")[1].splitlines()
+    assert "name: rota" in front
+    about = next(line for line in front if line.startswith("description: "))
+    assert 20 < len(about) < 1024
+    commands = set(re.findall(r"`rota (\w+)", text)) - {"JOB"}
+    assert {"list", "why", "add"} <= commands <= set(COMMANDS)
+    assert own.read_text() == "mine"
 
 
 def test_files_that_are_there_stay(tmp_path: Path) -> None:

@@ -64,16 +64,16 @@ def started(world: World, text: str) -> None:
 async def killed_at_work(world: World, runner: ScriptedRunner) -> None:
     """Run until the agent is at work, then kill -9; the next life has looked after what it left."""
 
+    at_work: list[bool] = []
+
     async def forever(_request: AgentRequest, _ctx: StepContext) -> AgentResult:
+        at_work.append(True)
         await asyncio.Event().wait()
         raise AssertionError
 
     runner.turns.insert(0, forever)
-    before = len(runner.requests)
     await world.engine.dispatcher.run_once()
-    await world.until(lambda: len(runner.requests) > before)
-    await world.until(lambda: conversation(world) is not None)
-    await asyncio.sleep(0.05)
+    await world.until(lambda: at_work)
     await world.kill()
     await world.engine.recovery.run_once()
     await world.settle()
@@ -269,14 +269,17 @@ def test_where_no_conversation_is_open_there_is_none_to_go_on_with(
 ) -> None:
     runner.continues = False
 
+    at_work: list[bool] = []
+
     async def begun(_request: AgentRequest, _ctx: StepContext) -> AgentResult:
+        at_work.append(True)
         await asyncio.Event().wait()
         raise AssertionError
 
     async def story() -> None:
         runner.turns = [begun]
         await world.engine.dispatcher.run_once()
-        await world.until(lambda: runner.requests)
+        await world.until(lambda: at_work)
         await world.kill()
         await world.engine.recovery.run_once()
         await world.settle()
@@ -293,6 +296,45 @@ def test_retry_on_interrupt_starts_afresh(world: World, runner: ScriptedRunner) 
     asyncio.run(killed_at_work(world, runner))
     assert world.state() is RunState.SUCCEEDED
     assert runner.ids == [None, None]
+
+
+def test_a_shutdown_is_an_interruption_too(world: World, runner: ScriptedRunner) -> None:
+    at_work: list[bool] = []
+
+    async def forever(_request: AgentRequest, _ctx: StepContext) -> AgentResult:
+        at_work.append(True)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def story() -> None:
+        runner.turns = [forever]
+        await world.engine.dispatcher.run_once()
+        await world.until(lambda: at_work)
+        await world.stop()
+        await world.settle()
+
+    world.job(PLAIN % ", on_interrupt: resume")
+    world.start()
+    asyncio.run(story())
+    assert world.state() is RunState.SUCCEEDED
+    assert runner.ids == [None, "talk-1"]
+
+
+def test_a_try_after_the_step_s_timeout_goes_on_with_the_conversation(
+    world: World, runner: ScriptedRunner
+) -> None:
+    async def forever(_request: AgentRequest, _ctx: StepContext) -> AgentResult:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    runner.turns = [forever]
+    world.job(PLAIN % ", timeout: 300ms, retry: {attempts: 2, first: 0s, on: timeout}")
+    world.start()
+    for _ in range(3):
+        asyncio.run(world.settle())
+        world.clock.advance(1)
+    assert world.state() is RunState.SUCCEEDED
+    assert runner.ids == [None, "talk-1"]
 
 
 def test_an_allowance_survives_a_kill_in_the_midst_of_going_on(world: World, runner: ScriptedRunner) -> None:

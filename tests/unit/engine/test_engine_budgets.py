@@ -16,6 +16,9 @@ from rota.model.budget import Budget, OnOver
 from rota.model.message import Message
 from rota.model.run import RunState
 from rota.model.spend import Used
+from rota.ports.agents import AgentRequest, AgentResult
+from rota.ports.steps import StepContext
+from rota.runners.inbox import InboxRunner
 
 # In seconds, as clocks are advanced.
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
@@ -211,6 +214,29 @@ def test_what_a_step_usually_takes_has_to_be_left(world: World) -> None:
     assert settle(world).startswith("succeeded"), "a new day lets it begin, whatever is usual"
 
 
+def test_another_try_is_expected_to_take_what_the_first_one_left(world: World) -> None:
+    job(world, responses=4)
+    settle(world)
+    job(world, "budget: {turns: 6}\nretry: {attempts: 2, first: 1s}", responses=4, breaks=3)
+    assert settle(world).startswith("waiting: retry: ")
+    world.clock.advance(MINUTE)
+    asyncio.run(world.settle())
+    assert "6 turns, is used up (6 turns by now)" in world.run().reason.text
+    assert asked(world) == 4 + 6
+
+
+def test_a_run_that_was_not_begun_for_want_of_budget_is_told_of_as_such(world: World) -> None:
+    job(world, responses=4)
+    settle(world)
+    world.settings(budget=Budget(day=Caps(usd=0.7)))
+    job(world, "notify: [chat]", responses=4)
+    for _ in range(2):
+        settle(world)
+    (message,) = told(world)
+    assert "does not suffice" in message.body
+    assert "did not ask an agent" in message.body
+
+
 def test_a_model_without_a_price_runs_under_a_cap_of_tokens_alone(world: World) -> None:
     world.job('steps: [{id: a, agent: "{}", model: homemade-1}]\nbudget: {usd: 1}\n')
     assert "the model `homemade-1` has no price, and no cap in tokens or turns holds" in settle(world)
@@ -245,7 +271,7 @@ def test_minutes_end_a_step_that_asks_for_nothing(world: World) -> None:
     job(world, "budget: {minutes: 0.001}", responses=2, pause=5)
     said = settle(world)
     assert said.startswith("failed: budget: ")
-    assert "min that its budget had left are over" in said
+    assert "minutes that its budget had left are used up" in said
 
 
 def test_minutes_of_a_day_add_up_over_runs(world: World) -> None:
@@ -290,3 +316,42 @@ def test_a_dead_owners_account_sets_nothing_aside_and_its_responses_count(world:
     assert world.run().state is RunState.SUCCEEDED
     assert used(world, run.id).turns == 2, "the response that was told before and after the death counts once"
     assert world.real.read(lambda tx: tx.spend.left_open(run.id)) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "passes"),
+    [
+        ("act: x", 1),
+        (f"agent: {prompt()}, if: 1 > 2", 1),
+        (f"agent: {prompt()}, if_changed: ['{{{{ params.x }}}}']", 2),
+        (f"agent: {prompt()}, runner: inbox", 1),
+    ],
+)
+def test_what_asks_no_model_opens_no_account(world: World, keys: str, passes: int) -> None:
+    """A step of another kind; a condition that is false; inputs that are as they were; a prompt for a person."""
+    world.runners["inbox"] = InboxRunner()
+    world.job(f"params: {{x: {{default: one}}}}\nsteps: [{{id: a, {keys}}}]\n")
+    for _ in range(passes):
+        settle(world)
+    accounts = world.real.read(lambda tx: tx.spend.usual_of_runs("j", 9))
+    assert (asked(world), len(accounts)) == (passes - 1, passes - 1)
+    assert world.real.read(lambda tx: tx.spend.first_at()) is None or passes == 2
+
+
+def test_what_is_left_is_told_to_the_client_as_it_goes(world: World) -> None:
+    """For clients that keep a cap themselves, and for whoever wonders whether one more may be asked for."""
+    left: list[Caps] = []
+
+    class Looking(PayingRunner):
+        async def run(self, request: AgentRequest, ctx: StepContext) -> AgentResult:
+            assert request.account is not None
+            left.append(request.account.caps)
+            result = await super().run(request, ctx)
+            left.append(request.account.caps)
+            return result
+
+    world.runners["paying"] = Looking()
+    world.engine = world.new_engine()
+    job(world, "budget: {run: {usd: 0.5}, day: {turns: 3}}", responses=2)
+    assert settle(world).startswith("succeeded")
+    assert [(round(caps.usd or 0, 9), caps.turns) for caps in left] == [(0.5, 3), (0.3, 1)]

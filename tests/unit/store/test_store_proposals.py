@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from rota.model.agent import Actor
 from rota.model.proposal import AgentToken, Deed, Proposal, ProposalState
-from rota.ports.store import Store
+from rota.ports.store import Store, Tx
 
 WISH = Proposal(
     Deed.CREATE,
@@ -59,11 +60,8 @@ def test_it_is_decided_once(store: Store) -> None:
 
 
 def test_old_ones_go_but_not_those_by_which_a_job_is_what_it_is(store: Store) -> None:
-    def fill() -> None:
-        for state in (ProposalState.APPLIED, ProposalState.APPLIED, ProposalState.OPEN):
-            store.write_now(lambda tx, state=state: tx.proposals.add(replace(WISH, state=state)))
-
-    fill()
+    for state in (ProposalState.APPLIED, ProposalState.APPLIED, ProposalState.OPEN):
+        store.write_now(partial(_add, proposal=replace(WISH, state=state)))
     job = store.read(lambda tx: tx.jobs.get("j"))
     assert job is not None
     store.write_now(lambda tx: tx.jobs.put(replace(job, created_by=2)))
@@ -80,3 +78,7 @@ def test_a_key_is_known_by_its_name_once(store: Store) -> None:
     assert store.read(lambda tx: tx.tokens.all()) == [replace(token, used_at=7)]
     assert store.write_now(lambda tx: tx.tokens.remove("laptop"))
     assert not store.write_now(lambda tx: tx.tokens.remove("laptop"))
+
+
+def _add(tx: Tx, proposal: Proposal) -> int:
+    return tx.proposals.add(proposal)

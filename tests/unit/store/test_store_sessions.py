@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from rota.model.agent import AgentSession, Denial, run_key
-from rota.ports.store import Store
+from rota.ports.store import Store, Tx
 
 WHOLE = AgentSession(
     "name:planning", "claude", "c0ffee", "opus", {"usd": 0.25, "tokens": {"input": 7}},
@@ -18,8 +19,13 @@ def get(store: Store, key: str) -> AgentSession | None:
     return store.read(lambda tx: tx.sessions.get(key))
 
 
+def _put(tx: Tx, session: AgentSession) -> None:
+    tx.sessions.put(session)
+
+
 def put(store: Store, *sessions: AgentSession) -> None:
-    store.write_now(lambda tx: [tx.sessions.put(one) for one in sessions])
+    for one in sessions:
+        store.write_now(partial(_put, session=one))
 
 
 def test_a_conversation_comes_back_as_it_was_put(store: Store) -> None:

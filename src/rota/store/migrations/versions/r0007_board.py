@@ -31,6 +31,11 @@ def _partial(name: str, columns: list[str], where: str, *, unique: bool = False)
 
 def upgrade() -> None:
     """Make the tables."""
+    _cards()
+    _comments_and_takes()
+
+
+def _cards() -> None:
     op.create_table(
         "cards",
         _text("workspace_id"),
@@ -61,6 +66,9 @@ def upgrade() -> None:
         "cards_archived", ["workspace_id", "archived_at"], "archived_at IS NOT NULL AND removed_at IS NULL"
     )
     _partial("cards_by_key", ["workspace_id", "key"], "key IS NOT NULL", unique=True)
+
+
+def _comments_and_takes() -> None:
     op.create_table(
         "card_comments",
         _text("workspace_id"),
