@@ -152,8 +152,9 @@ def _in_words(result: AgentResult) -> AgentResult:
     if "no rollout found" in result.detail:
         detail = f"the conversation is gone: its files are not there any more ({result.detail})"
         return replace(result, detail=detail, code="session_gone", retry=False)
-    if "MCP servers failed to initialize" in result.detail:
-        return replace(result, code="mcp_server")
+    _, found, why = result.detail.partition("MCP servers failed to initialize: ")
+    if found:
+        return replace(result, code="mcp_server", detail=f"MCP servers that did not start: {why}")
     return result
 
 
