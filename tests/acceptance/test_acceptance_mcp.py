@@ -258,6 +258,8 @@ def test_a_run_cannot_decide_about_what_agents_propose(rota: Rota) -> None:
     assert rota.ids() == []
 
 
+# Seconds in which a client has connected: both ask the model before.
+CONNECTS = 8
 # Clients that people have. Their tool is called by the script that the stub of the model answers with.
 
 
@@ -290,7 +292,8 @@ def run_claude(rota: Rota, transport: str, server: ModelServer, program: str) ->
     if transport == "http":
         about = {"type": "http", "url": about["url"], "headers": {"Authorization": f"Bearer {about['key']}"}}
     rota.write(".mcp.json", json.dumps({"mcpServers": {"rota": about}}))
-    prompt = script({"calls": [{"name": "mcp__rota__job_create", "args": wish("claude")}]}, "done")
+    calls = [{"name": "mcp__rota__job_create", "args": wish("claude")}]
+    prompt = script({"calls": calls, "delay": CONNECTS}, "done")
     argv = [
         *(program, "-p", "--output-format", "stream-json", "--verbose", "--model", "claude-haiku-4-5"),
         *("--setting-sources", "", "--mcp-config", ".mcp.json", "--strict-mcp-config"),
@@ -322,9 +325,9 @@ def run_codex(rota: Rota, transport: str, server: ModelServer, program: str) -> 
         "[features]\ntool_search_always_defer_mcp_tools = false\n"
         f'[mcp_servers.rota]\n{place}required = true\nstartup_timeout_sec = 60\ndefault_tools_approval_mode = "approve"\n'
     )
-    # Its tools are there a moment after it has begun.
+    # It lists the tools that are there when it asks.
     prompt = script(
-        {"calls": [{"name": "exec_command", "args": {"cmd": "sleep 8"}}]},
+        {"calls": [{"name": "exec_command", "args": {"cmd": f"sleep {CONNECTS}"}}]},
         {"calls": [{"name": "mcp__rota/job_create", "args": wish("codex")}]},
         "done",
     )
@@ -382,7 +385,7 @@ def test_an_agent_step_has_the_tools_and_is_known_by_its_run(rota: Rota, name: s
             for tool, args in (("job_create", wish(name)), ("card_create", {"title": "Test Task"}))
         ]
         step: dict[str, Any] = {
-            "agent": f"Plan it. {script({'calls': calls}, 'done')}",
+            "agent": f"Plan it. {script({'calls': calls, 'delay': CONNECTS}, 'done')}",
             "runner": runner.runner,
             "model": runner.model,
             "timeout": "2m",
@@ -393,8 +396,10 @@ def test_an_agent_step_has_the_tools_and_is_known_by_its_run(rota: Rota, name: s
         rota.write(".rota/jobs/plan.json", json.dumps({"steps": [step]}))
         rota("run", "plan", "--wait")
     (run,) = rota.runs("plan")
-    assert run["state"] == "succeeded", rota.quick("logs", "plan").out
-    (waiting,) = rota.quick("inbox", "--json").json
+    said = rota.quick("logs", "plan").out
+    assert run["state"] == "succeeded", said
+    waiting, *others = rota.quick("inbox", "--json").json or [{}]
+    assert (waiting.get("job"), others) == (f"by-{name}", []), said
     about = waiting["agent"]
     assert (waiting["job"], about["name"], about["run"], about["job"]) == (
         f"by-{name}",
