@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -20,6 +19,7 @@ from rota.model.config import WorkspaceConfig
 from rota.model.errors import StepError
 from rota.ports.agents import RunnerContext, RunnerState
 from rota.ports.steps import StepContext
+from rota.runners._known import known_names
 from rota.templates import fill_secrets_in
 from rota.templates.secrets import secret_names
 
@@ -81,7 +81,7 @@ def key_of(keys: ClientKeys, names: Iterable[str], ctx: StepContext) -> str | No
 
 def has_key(keys: ClientKeys, names: Iterable[str], config: WorkspaceConfig) -> bool:
     """Whether a key is there, as far as it can be told without reading one: secrets and environment by their names."""
-    known = {*known_secrets(config.root), *(name for name, value in os.environ.items() if value)}
+    known = known_names(config)
     return _is_known(keys, names, known)
 
 
@@ -89,16 +89,6 @@ def _is_known(keys: ClientKeys, names: Iterable[str], known: Collection[str]) ->
     if keys.key is not None:
         return secret_names(keys.key) <= set(known)
     return any(name in known for name in names)
-
-
-def known_secrets(root: str) -> frozenset[str]:
-    """The names of the workspace's stored secrets; none where they cannot be read, which is said where they are used."""
-    if not root:
-        return frozenset()
-    try:
-        return frozenset(json.loads(Path(root, ".rota", "secrets.json").read_bytes()))
-    except (OSError, ValueError, TypeError):
-        return frozenset()
 
 
 def home_of(workspace: Path, runner: str) -> Path:

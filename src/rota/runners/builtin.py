@@ -19,8 +19,9 @@ from rota.model.errors import RotaError, StepError
 from rota.ports.agents import AgentRequest, AgentResult, RunnerContext, RunnerState
 from rota.ports.processes import HostCall
 from rota.ports.steps import StepContext
+from rota.runners._known import known_names
 from rota.runners.builtin_commands import run_line
-from rota.runners.builtin_keys import PROVIDERS, BuiltinKeys, Choice, choose, has_key, keys_of, known_names
+from rota.runners.builtin_keys import PROVIDERS, BuiltinKeys, Choice, choose, has_key, keys_of
 from rota.runners.builtin_line import open_line
 from rota.templates import fill_secrets
 

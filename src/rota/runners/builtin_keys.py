@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -114,19 +111,3 @@ def has_key(keys: BuiltinKeys, known: Collection[str]) -> bool:
         return True
     names = [PROVIDERS[keys.provider]] if keys.provider else list(PROVIDERS.values())
     return any(name in known for name in names)
-
-
-def known_names(config: WorkspaceConfig) -> frozenset[str]:
-    """The names that `${NAME}` has a value for, as far as they can be told without reading one."""
-    return frozenset({*_secret_names(config.root), *(name for name, value in os.environ.items() if value)})
-
-
-def _secret_names(root: str) -> list[str]:
-    """Of the stored secrets; none where they cannot be read, which is said where one is used."""
-    if not root:
-        return []
-    try:
-        found: Any = json.loads(Path(root, ".rota", "secrets.json").read_bytes())
-    except (OSError, ValueError):
-        return []
-    return list(found) if isinstance(found, dict) else []
