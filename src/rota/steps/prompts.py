@@ -128,7 +128,7 @@ async def in_time(
     except TimeoutError:
         if not limit.expired():
             raise
-        left = f"{minutes:,.1f}".removesuffix(".0")
+        left = f"{minutes:,.1f}".removesuffix(".0") if minutes >= 1 else f"{minutes:g}"
         return AgentResult(
             Outcome.BUDGET, detail=f"the {left} min that its budget had left are over", retry=False
         )
