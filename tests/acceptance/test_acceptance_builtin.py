@@ -345,19 +345,21 @@ def test_tools_of_the_desk_that_a_job_does_not_allow_are_denied(bench: Bench) ->
     assert result.denied == (Denial("card_create", '{"title": "x"}'),)
 
 
-def test_an_mcp_server_is_started_asked_and_ended(bench: Bench) -> None:
+def test_an_mcp_server_is_asked_and_outlives_the_agents_commands(bench: Bench) -> None:
     (bench.workspace / "server.py").write_text(SERVER)
     server = {"command": sys.executable, "args": ["server.py"], "env": {"GREETING": "Hello"}}
     result = ask(
         bench,
+        call("run", command="true"),
         {"calls": [{"name": "mcp__hall__greet", "args": {"name": "Ada"}}]},
         call("mcp__hall__fail"),
         "ok",
         mcp={"hall": server},
+        permissions=Permissions(run=("true",)),
     )
     assert result.outcome is Outcome.DONE
     assert "mcp hall: 2 tools" in bench.said
-    assert "Hello Ada" in bench.said
+    assert "Hello Ada of run-1" in bench.said
     assert "Error executing tool fail" in last_result(bench, "mcp__hall__fail")
 
 

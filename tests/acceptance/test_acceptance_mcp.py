@@ -19,7 +19,8 @@ from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import TextContent
-from tests.support.clients import find
+from tests.support.clients import CLIENTS as RUNNERS
+from tests.support.clients import SECRET, find
 from tests.support.hooks import url_of
 from tests.support.model_server import KEY, ModelServer, script, serving
 from tests.support.rota import WITHIN, Rota, eventually, new_workspace
@@ -257,6 +258,8 @@ def test_a_run_cannot_decide_about_what_agents_propose(rota: Rota) -> None:
     assert rota.ids() == []
 
 
+# Seconds in which a client has connected: both ask the model before.
+CONNECTS = 8
 # Clients that people have. Their tool is called by the script that the stub of the model answers with.
 
 
@@ -289,7 +292,8 @@ def run_claude(rota: Rota, transport: str, server: ModelServer, program: str) ->
     if transport == "http":
         about = {"type": "http", "url": about["url"], "headers": {"Authorization": f"Bearer {about['key']}"}}
     rota.write(".mcp.json", json.dumps({"mcpServers": {"rota": about}}))
-    prompt = script({"calls": [{"name": "mcp__rota__job_create", "args": wish("claude")}]}, "done")
+    calls = [{"name": "mcp__rota__job_create", "args": wish("claude")}]
+    prompt = script({"calls": calls, "delay": CONNECTS}, "done")
     argv = [
         *(program, "-p", "--output-format", "stream-json", "--verbose", "--model", "claude-haiku-4-5"),
         *("--setting-sources", "", "--mcp-config", ".mcp.json", "--strict-mcp-config"),
@@ -321,9 +325,9 @@ def run_codex(rota: Rota, transport: str, server: ModelServer, program: str) -> 
         "[features]\ntool_search_always_defer_mcp_tools = false\n"
         f'[mcp_servers.rota]\n{place}required = true\nstartup_timeout_sec = 60\ndefault_tools_approval_mode = "approve"\n'
     )
-    # Its tools are there a moment after it has begun.
+    # It lists the tools that are there when it asks.
     prompt = script(
-        {"calls": [{"name": "exec_command", "args": {"cmd": "sleep 8"}}]},
+        {"calls": [{"name": "exec_command", "args": {"cmd": f"sleep {CONNECTS}"}}]},
         {"calls": [{"name": "mcp__rota/job_create", "args": wish("codex")}]},
         "done",
     )
@@ -364,3 +368,43 @@ def test_a_client_that_people_have_proposes_a_job(rota: Rota, name: str, transpo
     rota.quick("approve", waiting[0]["proposal"])
     assert rota.ids() == [f"by-{name}"]
     eventually(lambda: f"the agent {name}" in rota.quick("show", f"by-{name}").out, "it says who made it")
+
+
+@pytest.mark.parametrize("name", ["builtin", "claude"])
+def test_an_agent_step_has_the_tools_and_is_known_by_its_run(rota: Rota, name: str) -> None:
+    """The builtin agent by itself, a client by an MCP server that the step names."""
+    runner = RUNNERS[name]
+    if runner.missing is not None:
+        pytest.skip(runner.missing)
+    own = name == "builtin"
+    with serving() as server:
+        rota.write(".rota/rota.yaml", json.dumps({"timezone": "UTC", "agent": runner.settings(server, 60.0)}))
+        rota("secret", "set", SECRET, stdin=KEY)
+        calls = [
+            {"name": tool if own else f"mcp__rota__{tool}", "args": args}
+            for tool, args in (("job_create", wish(name)), ("card_create", {"title": "Test Task"}))
+        ]
+        step: dict[str, Any] = {
+            "agent": f"Plan it. {script({'calls': calls, 'delay': CONNECTS}, 'done')}",
+            "runner": runner.runner,
+            "model": runner.model,
+            "timeout": "2m",
+        }
+        if not own:
+            argv = rota.argv("mcp", "--agent", name)
+            step["mcp"] = {"rota": {"command": argv[0], "args": argv[1:]}}
+        rota.write(".rota/jobs/plan.json", json.dumps({"steps": [step]}))
+        rota("run", "plan", "--wait")
+    (run,) = rota.runs("plan")
+    said = rota.quick("logs", "plan").out
+    assert run["state"] == "succeeded", said
+    waiting, *others = rota.quick("inbox", "--json").json or [{}]
+    assert (waiting.get("job"), others) == (f"by-{name}", []), said
+    about = waiting["agent"]
+    assert (waiting["job"], about["name"], about["run"], about["job"]) == (
+        f"by-{name}",
+        name,
+        run["id"],
+        "plan",
+    )
+    assert "Test Task" in rota.quick("board").out

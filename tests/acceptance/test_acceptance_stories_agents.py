@@ -44,7 +44,7 @@ def a_card(at: Bench) -> None:
     assert (ended.state, ended.text) == ("succeeded", "It is on the board."), ended.why
     assert "Test Task" in at.rota.quick("board").out
     assert at.rota.quick("card", "show", "c1").out.count("Test Task") == 1
-    assert ended.run.job_id in at.rota.quick("card", "show", "c1").out, "it says where it is from"
+    assert f"agent, run {ended.run.id}" in at.rota.quick("card", "show", "c1").out, "it says where it is from"
 
 
 def a_plan_for_the_week(at: Bench) -> None:

@@ -15,7 +15,7 @@ from tests.support.agent_bench import Bench, Ended, Going, bench
 from tests.support.clients import CLIENTS, Client
 from tests.support.model_server import ModelServer, serving
 
-PATIENCE = 4.0
+PATIENCE = 5.0
 AGAIN = {"attempts": 3, "first": "1s", "backoff": "fixed"}
 # Tried with all of it; the wires of the builtin agent besides the first are tried where they differ.
 WHOLE = ("command", "builtin", "claude", "codex", "pi")

@@ -108,6 +108,26 @@ def test_a_spawner_that_hangs_does_not_hang_a_cancellation(
     with_spawner(story, grace=0.2)
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_what_is_killed_first_does_nothing_more_while_the_rest_gets_its_grace(
+    scene: Scene, *, first: bool
+) -> None:
+    inner = "trap 'touch inner; exit' TERM; touch ready; while :; do sleep 0.05; done"
+    outer = f"({inner}) & trap 'touch outer; exit' TERM; while :; do sleep 0.05; done"
+
+    async def story(spawner: Spawner) -> None:
+        run = asyncio.create_task(spawner.run(scene.shell(outer, kill_first=first), nothing))
+        await until((scene.path / "ready").exists)
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+
+    with_spawner(story, grace=10.0)
+    assert (scene.path / "inner").exists()
+    assert (scene.path / "outer").exists() != first
+    assert scene.running() == []
+
+
 def test_signals_meant_for_the_daemon_neither_end_the_spawner_nor_deafen_commands(scene: Scene) -> None:
     async def story(spawner: Spawner) -> None:
         run = asyncio.create_task(spawner.run(scene.shell("sleep 0.5; kill -TERM $$"), nothing))

@@ -179,6 +179,10 @@ def bench(
     """`agent`: more keys of `agent:` in rota.yaml. Three runs at a time, so that a busy machine makes nobody impatient."""
     with new_workspace(root, "--template", template) as rota:
         keys = {"runner": client.runner, "model": client.model, **client.settings(server, patience), **agent}
+        # A home of its own: clients' shells read what a person has in theirs, which may take them a minute.
+        home = root.parent / "home"
+        home.mkdir()
+        rota.env["HOME"] = str(home)
         settings = rota.read(".rota/rota.yaml")
         more = f"agent: {json.dumps(keys)}\nlimits: {{runs: 3}}\n"
         rota.write(".rota/rota.yaml", f"{settings}\n{more}")

@@ -16,6 +16,8 @@ from typing import Any
 from tests.support import script_agent
 from tests.support.model_server import ModelServer
 
+from rota.runners._sandbox import bubblewrap
+
 Json = dict[str, Any]
 CLAUDE, GPT = "claude-haiku-4-5", "gpt-5"
 SECRET = "STUB_KEY"
@@ -45,7 +47,12 @@ class Client:
         """Why it cannot be tried here; None when it can."""
         if self.program is not None and find(self.program) is None:
             return f"the runner {self.runner}: {self.program} is not installed here (see ROTA_TEST_CLIENTS)"
+        if self.runner in _SANDBOXED and bubblewrap(os.environ["PATH"]) is None:
+            return f"the runner {self.runner}: its sandbox needs bubblewrap, which is not here, or does not work here"
         return None
+
+
+_SANDBOXED = frozenset({"codex", "pi"})
 
 
 def find(program: str) -> str | None:

@@ -17,6 +17,8 @@ TYPES = {
     429: "rate_limit_error",
     529: "overloaded_error",
 }
+# What claude puts where a model's answer would have been, when it goes on after it was killed.
+_PUT_IN = "No response requested."
 
 
 class Messages:
@@ -29,6 +31,8 @@ class Messages:
             content = message["content"]
             parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
             kinds = {part.get("type") for part in parts}
+            if message["role"] == "assistant" and text_of(parts) == _PUT_IN:
+                continue
             if message["role"] == "assistant":
                 calls = tuple(part["id"] for part in parts if part.get("type") == "tool_use")
                 entries.append(Entry("model", text_of(parts), calls))

@@ -1,7 +1,7 @@
 """A runner that asks no model and pays all the same: it tells of as many responses as its prompt says.
 
 The prompt is JSON: `responses`, `output` (tokens of each), `model`, `key` (a prefix of the responses' keys), `pause`
-(seconds after each); any other text is one response. Of `gpt-5` 10,000 tokens of output are $0.10.
+(seconds after each), `breaks` (after how many the first try meets a fault of the provider); any other text is one response. Of `gpt-5` 10,000 tokens of output are $0.10.
 """
 
 from __future__ import annotations
@@ -58,6 +58,8 @@ class PayingRunner:
                 )
             )
             ctx.say(f"response {number}")
+            if ctx.attempt == 1 and said.get("breaks") == number + 1:
+                return AgentResult(Outcome.PROVIDER, detail="overloaded")
             await asyncio.sleep(said.get("pause", 0))
             if words is not None:
                 return AgentResult(Outcome.BUDGET, detail=words)

@@ -11,7 +11,7 @@ server = MCPServer("hall")
 @server.tool()
 def greet(name: str) -> str:
     """Greet somebody."""
-    return f"{os.environ['GREETING']} {name}"
+    return f"{os.environ['GREETING']} {name} of {os.environ['ROTA_RUN_ID']}"
 
 
 @server.tool()

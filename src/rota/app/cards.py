@@ -26,7 +26,7 @@ from rota.model.card import (
 )
 from rota.model.errors import RotaError
 from rota.model.instants import Micros
-from rota.ports.cards import Changes, NewCard
+from rota.ports.cards import CardChanges, NewCard
 from rota.ports.store import Tx
 from rota.schedule import local_time
 
@@ -173,7 +173,7 @@ def comment(app: App, text: str, said: str, by: Author) -> tuple[Card, CardComme
     return app.store.write_now(work)
 
 
-def change(app: App, text: str, changes: Changes, by: Author, *, version: int | None = None) -> Card:
+def change(app: App, text: str, changes: CardChanges, by: Author, *, version: int | None = None) -> Card:
     """Change what a card says. Raises NotFoundError, RotaError; ConflictError where its version is another."""
     clean = replace(
         changes,

@@ -14,7 +14,7 @@ from rota.app.desk_tools import Tool
 from rota.app.times import local
 from rota.model.agent import Actor
 from rota.model.card import Author, Card, CardKind
-from rota.ports.cards import Changes, NewCard
+from rota.ports.cards import CardChanges, NewCard
 
 if TYPE_CHECKING:
     from rota.app.wiring import App
@@ -122,7 +122,7 @@ def card_edit(app: App, given: Mapping[str, Any], actor: Actor) -> str:
                 f"Not changed: {shown.id} has a text already. Read it with card_show, and give the version that it "
                 "names, so that nobody's words are lost. card_comment adds something without changing the text."
             )
-    changes = Changes(
+    changes = CardChanges(
         said.title,
         said.body,
         add_tags=said.add_tags,

@@ -68,7 +68,12 @@ async def _probe_all(app: App) -> list[Finding]:
 async def _probe(app: App, runner: Runner, services: Services) -> Finding:
     masker, purse, began = Masker(app.secrets.known()), Purse(), time.monotonic()
     request = AgentRequest(PROMPT, app.config.agent.model, purse, session_id=str(uuid.uuid4()), tools=())
-    ctx = step_in_no_job(app, services)
+    try:
+        ctx = step_in_no_job(app, services)
+    except RotaError as error:  # a secret that `env:` of rota.yaml names and that is missing
+        return Finding(
+            "problem", masker.mask_text(f"{runner.key} cannot be asked: {error}"), error.hint or _HINT
+        )
     try:
         async with asyncio.timeout(PATIENCE):
             result = await runner.run(request, ctx)
@@ -76,6 +81,8 @@ async def _probe(app: App, runner: Runner, services: Services) -> Finding:
         result = AgentResult(Outcome.TIMEOUT, detail=f"no answer within {PATIENCE:g} s")
     except RotaError as error:
         result = AgentResult(Outcome.FAILED, detail=error.message)
+    except Exception as error:  # noqa: BLE001 # a stranger's runner: the others are asked all the same
+        result = AgentResult(Outcome.FAILED, detail=f"{type(error).__name__}: {error}")
     took = time.monotonic() - began
     if isinstance(result, Waiting):
         return Finding("ok", f"{runner.key} hands prompts to a person")

@@ -7,13 +7,16 @@ import hmac
 import re
 import secrets as random
 from collections.abc import Sequence
+from functools import partial
 
 from rota.app.desk import all_tools
 from rota.app.desk_tools import LOOK, may_use
 from rota.app.wiring import App
 from rota.model.errors import ConflictError, NotFoundError, RotaError
-from rota.model.instants import DAY
+from rota.model.instants import DAY, Micros
+from rota.model.ledger import Event
 from rota.model.proposal import AgentToken
+from rota.ports.store import Tx
 
 PREFIX = "rota_"
 EVERYTHING = ("*",)
@@ -45,7 +48,7 @@ def create_token(
     now = app.clock.now()
     expires = None if days is None else now + days * DAY
     token = AgentToken(name, _digest(key), agent or name, tuple(scopes), now, expires)
-    if not app.store.write_now(lambda tx: tx.tokens.add(token)):
+    if not app.store.write_now(partial(_add, token=token)):
         raise ConflictError(
             f"there is a token `{name}` already",
             hint=f"choose another name, or `rota token revoke {name}` first",
@@ -60,7 +63,7 @@ def list_tokens(app: App) -> list[AgentToken]:
 
 def revoke_token(app: App, name: str) -> None:
     """From now on its key opens nothing. Raises NotFoundError."""
-    if not app.store.write_now(lambda tx: tx.tokens.remove(name)):
+    if not app.store.write_now(partial(_remove, name=name, now=app.clock.now())):
         raise NotFoundError(f"there is no token `{name}`", hint="see `rota token list`")
 
 
@@ -73,6 +76,15 @@ def token_of(app: App, key: str) -> AgentToken | None:
         if hmac.compare_digest(token.digest, digest) and (token.expires_at is None or now < token.expires_at):
             found = token
     return found
+
+
+def _add(tx: Tx, token: AgentToken) -> bool:
+    about = {"token": token.name, "agent": token.agent}
+    return tx.tokens.add(token) and tx.events.append(Event("token_created", token.created_at, data=about)) > 0
+
+
+def _remove(tx: Tx, name: str, now: Micros) -> bool:
+    return tx.tokens.remove(name) and tx.events.append(Event("token_revoked", now, data={"token": name})) > 0
 
 
 def _digest(key: str) -> str:

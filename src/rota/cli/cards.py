@@ -235,12 +235,12 @@ def edit(
 ) -> None:
     """Change what a card says; without options its title and text in $EDITOR."""
     from rota.app import cards
-    from rota.ports.cards import Changes
+    from rota.ports.cards import CardChanges
 
     text = _given_text(body, file)
-    changes = Changes(title, text, add_tags=tags, drop_tags=untags, due=due, assignee=assignee)
+    changes = CardChanges(title, text, add_tags=tags, drop_tags=untags, due=due, assignee=assignee)
     with workspace(fresh=False) as app:
-        if changes == Changes(add_tags=(), drop_tags=()):
+        if changes == CardChanges(add_tags=(), drop_tags=()):
             changed = _in_the_editor(app, card)
         else:
             changed = cards.change(app, card, changes, cards.at_the_command_line(), version=version)
@@ -251,7 +251,7 @@ def _in_the_editor(app: App, text: str) -> Card:
     """Its first line is the title. Where somebody else changed the card meanwhile, what was written stays in a file."""
     from rota.app import cards
     from rota.model.errors import RotaError
-    from rota.ports.cards import Changes
+    from rota.ports.cards import CardChanges
 
     card, _comments = cards.find(app, text)
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
@@ -265,7 +265,7 @@ def _in_the_editor(app: App, text: str) -> Card:
         changed = cards.change(
             app,
             text,
-            Changes(title, body.removeprefix("\n")),
+            CardChanges(title, body.removeprefix("\n")),
             cards.at_the_command_line(),
             version=card.version,
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from rota.model.agent import Caps
-from rota.model.budget import Bound, Scope, Span
+from rota.model.budget import NO_CAPS, Bound, Scope, Span
 from rota.model.config import WorkspaceConfig
 from rota.model.instants import Micros
 from rota.model.job import Job
@@ -53,20 +53,28 @@ class Remains:
 
 def open_account(tx: Tx, account: OpenAccount, terms: Terms, now: Micros) -> Remains:
     """Judge, and set aside: in one transaction with what others do."""
-    usually = usual(tx.spend.usual(account.job_id, account.step_id, TRIES)) or FIRST_TIME
+    expected = _expected(tx, account)
     others = [
         (other, took)
         for other, took in tx.spend.at_work()
         if (other.run_id, other.step_id) != (account.run_id, account.step_id)
     ]
     standings = standings_of(tx, account, terms.bounds(now), others, now)
-    over = reached(standings) or exceeded(standings, usually)
-    tx.spend.open(replace(account, reserved=Used() if over else usually))
+    over = reached(standings) or exceeded(standings, expected)
+    tx.spend.open(replace(account, reserved=Used() if over else expected))
     if over is None:
         return Remains(left(standings))
     note(tx, account, over)
     tx.spend.close(account.run_id, account.step_id, account.attempt, now, Used())
     return Remains(left(standings), in_words(over))
+
+
+def _expected(tx: Tx, account: OpenAccount) -> Used:
+    """What the try is expected to take: what is usual, less what an earlier try of the same took in this run."""
+    usually = usual(tx.spend.usual(account.job_id, account.step_id, TRIES)) or FIRST_TIME
+    step = Bound(Scope.STEP, Span.RUN, NO_CAPS)
+    before = tx.spend.used(step, job_id=account.job_id, run_id=account.run_id, step_id=account.step_id)
+    return usually.beyond(before)
 
 
 def record(tx: Tx, spend: Spend, account: OpenAccount, terms: Terms, now: Micros) -> Remains:

@@ -32,7 +32,7 @@ from rota.model.config import WorkspaceConfig
 from rota.model.errors import ConflictError, NotFoundError, RotaError
 from rota.model.instants import Micros
 from rota.model.ledger import Event
-from rota.ports.cards import Changes, NewCard
+from rota.ports.cards import CardChanges, NewCard
 from rota.ports.clock import Clock
 from rota.ports.crash import crash_point
 from rota.ports.steps import SecretSource
@@ -119,7 +119,7 @@ def move(
     return moved
 
 
-def change(tx: Tx, number: int, changes: Changes, doing: Doing, *, version: int | None = None) -> Card:
+def change(tx: Tx, number: int, changes: CardChanges, doing: Doing, *, version: int | None = None) -> Card:
     """Change what a card says."""
     card = on_board(tx, number, version)
     tags = list(card.tags if changes.tags is None else tags_of(changes.tags))
@@ -265,8 +265,9 @@ def _index(there: Sequence[tuple[int, int]], spot: Spot, column: str) -> int:
 
 
 def _tell(tx: Tx, kind: str, card: Card, doing: Doing, **more: Any) -> None:
+    # Without a word of the card: what is removed from the board is not to live on in the feed.
     by = doing.by
-    data = {"card": card.id, "title": card.title, "by": by.name, "by_kind": by.kind.value, **more}
+    data = {"card": card.id, "by": by.name, "by_kind": by.kind.value, **more}
     tx.events.append(Event(kind, doing.now, by.job, by.run, data))
 
 

@@ -79,6 +79,8 @@ def _say(tx: Tx, situation: Situation, one: Noted, *, paused: bool) -> None:
     job = situation.job
     if paused:
         then, key = f"`{job.id}` is paused. Go on with: rota resume {job.id}", f"{one.name}:{job.id}"
+    elif one.nearly:
+        then, key = f"Run {situation.run.id} of `{job.id}` did not ask an agent. See: rota spend", one.name
     elif one.of_run:
         then, key = f"Run {situation.run.id} of `{job.id}` was ended there. See: rota spend", one.name
     else:

@@ -174,6 +174,7 @@ class _Helper:
             "fds": len(started.pipes.far),
             "markers": started.markers,
             "leftover_grace": self._leftover_grace,
+            "kill_first": command.kill_first,
             "limits": Caps(limits.memory, limits.processes, limits.open_files)._asdict(),
         }
         self._commands[number] = started

@@ -76,6 +76,7 @@ class _Command:
         self.watched = watched
         self.limit: str | None = None
         self.leftover_grace = float(start["leftover_grace"])
+        self.kill_first = bool(start.get("kill_first"))
         self.steps: Iterator[float] | None = None
         self.wake = 0.0
         if _waitid is None:
@@ -92,6 +93,11 @@ class _Command:
             how = os.WEXITED | os.WNOHANG | os.WNOWAIT
             return _waitid(os.P_PID, self.popen.pid, how) is not None
         return self.popen.poll() is not None
+
+    def cut_short(self) -> None:
+        """Kill its own process, where it must not do anything more; it is not reaped yet, so its pid is its own."""
+        if self.kill_first and not self.has_ended():
+            self.popen.kill()
 
     def left_nothing(self) -> bool:
         """Whether its tree ended with it, as far as a cheap look can tell."""
@@ -159,6 +165,7 @@ class Spawner:
             if "start" in message:
                 self._start(message)
             elif (command := self._commands.get(message["end"])) is not None:
+                command.cut_short()
                 self._end(command, message["grace"])
         return bool(data)
 
@@ -258,6 +265,8 @@ class Spawner:
         """End everything that was started here, whatever it hides."""
         kill_all = self._groups.kill if self._groups is not None else None
         markers = [command.markers for command in self._commands.values()]
+        for command in self._commands.values():
+            command.cut_short()
         for pause in Tree(os.getpid(), *markers, kill_all=kill_all).ending(_LAST_GRACE):
             time.sleep(pause)
         if self._groups is not None:

@@ -115,6 +115,19 @@ class NewCard:
     data: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class CardChanges:
+    """What a card is to be instead; None: as it is. An empty `due` or `assignee` takes it away."""
+
+    title: str | None = None
+    body: str | None = None
+    tags: Sequence[str] | None = None
+    add_tags: Sequence[str] = ()
+    drop_tags: Sequence[str] = ()
+    due: str | None = None
+    assignee: str | None = None
+
+
 class Board(Protocol):
     """What steps reach of the board."""
 

@@ -17,13 +17,18 @@ OnOutput = Callable[[str, bytes], None]
 
 @dataclass(frozen=True)
 class Command:
-    """A program to start: `argv` as it is (no shell), the whole environment, what it reads, what it may take."""
+    """A program to start: `argv` as it is (no shell), the whole environment, what it reads, what it may take.
+
+    `kill_first`: when it has to be ended its own process is killed before anything else. What asks for money on its own
+    must not go on asking while its tree gets its grace.
+    """
 
     argv: Sequence[str]
     cwd: Path
     env: Mapping[str, str]
     stdin: bytes | None = None
     limits: ProcessLimits | None = None
+    kill_first: bool = False
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,8 @@ class Talk:
         """Run the client to its end, or to where it has to be ended; nothing of it is left then."""
         self._heard = asyncio.get_running_loop().time()
         tail = Capture(0, self._take)
+        # Told to end, some clients take the end of a tool for its result, and ask their model once more.
+        command = replace(command, kill_first=True)
         work = asyncio.ensure_future(self.ctx.services.processes.run(command, tail))
         try:
             lost = await self._attend(work)
@@ -248,7 +250,7 @@ class Talk:
 def _without_words(end: Exit | None, lost: StepError | None, last: str) -> AgentResult:
     """What it means that a client ended without having said what it came to."""
     if lost is not None:
-        return AgentResult(Outcome.INTERRUPTED, detail=lost.message)
+        return AgentResult(Outcome.INTERRUPTED, detail=lost.message, code=lost.code)
     assert end is not None  # noqa: S101 # it ended, and nobody had a reason to end it
     if end.limit is not None:
         return AgentResult(

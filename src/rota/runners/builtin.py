@@ -28,8 +28,8 @@ TARGET = "rota.runners.builtin_host:work"
 FOLDER = (".rota", "agents", "builtin")
 _DAY = 86_400.0
 _INSTALL = "install it: pip install 'rota[agents]'"
-# What the host may not keep: a program with these marks is ended with the command that had them first.
-_MARKS = ("ROTA_RUN_ID", "ROTA_STEP", "ROTA_ATTEMPT")
+# Not for MCP servers: what has all the marks of a command is ended with it. After a crash the run's mark is enough.
+_MARK = "ROTA_ATTEMPT"
 
 
 class BuiltinRunner:
@@ -128,7 +128,7 @@ class _Errand:
                 "desk": self._desk_tools(),
                 "mcp": {name: dict(server) for name, server in request.mcp.items()},
                 "keep": ctx.config.limits.keep_days * _DAY,
-                "env": {name: value for name, value in ctx.env.items() if name not in _MARKS},
+                "env": {name: value for name, value in ctx.env.items() if name != _MARK},
             }
             call = HostCall(TARGET, kwargs, ctx.env, ctx.workspace, limits=ctx.limits)
             found: Mapping[str, Any] = await ctx.services.hosts.call(call, ctx.log)

@@ -63,6 +63,7 @@ _QUIET = {
 }
 # The client's own guard besides the hook: it keeps these from being searched as well as from being read.
 _CLOSED = ("Read(./.rota/agents/**)", "Read(./.rota/secrets*)", "Read(./.rota/state.db*)")
+_SERVERS_START = 30_000  # milliseconds
 _SHARE = 3  # of the step's time: a silent API is given up after a third, asked twice at the most
 
 
@@ -233,6 +234,10 @@ def _environment(one: _Try) -> dict[str, str]:
         "CLAUDE_CONFIG_DIR": str(one.home),
         "CLAUDE_CODE_MAX_RETRIES": "1",
         "API_TIMEOUT_MS": milliseconds,
+        # It waits for its MCP servers before the first request: else that goes out without their tools.
+        "MCP_CONNECTION_NONBLOCKING": "0",
+        "MCP_TIMEOUT": str(_SERVERS_START),
+        "MCP_CONNECT_TIMEOUT_MS": str(_SERVERS_START),
     }
     key = key_of(one.keys, _KEYS, one.ctx)
     for name in _KEYS:

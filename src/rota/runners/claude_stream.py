@@ -121,7 +121,7 @@ class ClaudeStream:
         yield Opened(event["session_id"])
         yield f"claude {event.get('claude_code_version', '')}, {event.get('model', '')}"
         states = {server["name"]: server.get("status") for server in event.get("mcp_servers", ())}
-        dead = [name for name in self.servers if states.get(name) not in {"connected", "pending"}]
+        dead = [name for name in self.servers if states.get(name) != "connected"]
         if dead:
             names = ", ".join(f"`{name}` ({states.get(name, 'not there')})" for name in dead)
             detail = f"MCP servers that did not start: {names}"

@@ -152,8 +152,9 @@ def _in_words(result: AgentResult) -> AgentResult:
     if "no rollout found" in result.detail:
         detail = f"the conversation is gone: its files are not there any more ({result.detail})"
         return replace(result, detail=detail, code="session_gone", retry=False)
-    if "MCP servers failed to initialize" in result.detail:
-        return replace(result, code="mcp_server")
+    _, found, why = result.detail.partition("MCP servers failed to initialize: ")
+    if found:
+        return replace(result, code="mcp_server", detail=f"MCP servers that did not start: {why}")
     return result
 
 
@@ -199,7 +200,7 @@ def _settings(one: _Try) -> dict[str, Any]:
         settings["model_provider"] = "rota"
         settings["model_providers"] = {"rota": _provider(one)}
     if request.mcp:
-        settings["mcp_servers"] = {name: _server(server) for name, server in request.mcp.items()}
+        settings["mcp_servers"] = {name: _server(server, one.ctx.env) for name, server in request.mcp.items()}
     return settings
 
 
@@ -230,13 +231,17 @@ def _gate_command(one: _Try) -> str:
     return shlex.join([sys.executable, "-IS", str(Path(_gate.__file__).resolve()), str(file)])
 
 
-def _server(server: Mapping[str, Any]) -> dict[str, Any]:
-    """An MCP server in codex's words. Without `required` a dead one would fail nothing."""
-    needed = {"required": not server.get("optional")}
+def _server(server: Mapping[str, Any], env: Mapping[str, str]) -> dict[str, Any]:
+    """An MCP server in codex's words. Without `required` a dead one would fail nothing. Its tools are the job's to allow:
+    without a word about approval codex refuses those that change something, since nobody is there to ask.
+    """
+    usual = {"required": not server.get("optional"), "default_tools_approval_mode": "approve"}
     if "url" in server:
-        return {"url": server["url"], "http_headers": dict(server.get("headers") or {}), **needed}
-    found = {"command": server["command"], "args": list(server.get("args") or ()), **needed}
-    return {**found, "env": dict(server["env"])} if server.get("env") else found
+        return {"url": server["url"], "http_headers": dict(server.get("headers") or {}), **usual}
+    # Codex passes little of its environment on; by these marks the server is swept, and `rota mcp` knows its run.
+    marks = {name: value for name, value in env.items() if name.startswith("ROTA_")}
+    given = {**marks, **(server.get("env") or {})}
+    return {"command": server["command"], "args": list(server.get("args") or ()), "env": given, **usual}
 
 
 def _environment(one: _Try) -> dict[str, str]:

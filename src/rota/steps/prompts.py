@@ -128,10 +128,8 @@ async def in_time(
     except TimeoutError:
         if not limit.expired():
             raise
-        left = f"{minutes:,.1f}".removesuffix(".0") if minutes >= 1 else f"{minutes:g}"
-        return AgentResult(
-            Outcome.BUDGET, detail=f"the {left} min that its budget had left are over", retry=False
-        )
+        detail = f"the {minutes:g} minutes that its budget had left are used up"
+        return AgentResult(Outcome.BUDGET, detail=detail, retry=False)
 
 
 async def _judged(work: _Work, result: AgentResult, schema: Mapping[str, Any]) -> tuple[AgentResult, Judged]:

@@ -16,7 +16,7 @@ from rota.store.backup import keep_copy
 from rota.store.db import OURS, Database, not_ours, store_error
 
 SCRIPTS = f"{__package__}:migrations"
-HEAD = "0008"  # revisions are numbers of four digits, so that newer and older can be told apart
+HEAD = "0005"  # revisions are numbers of four digits, so that newer and older can be told apart
 
 
 def ensure_head(database: Database, connection: sqlite3.Connection) -> None:

@@ -216,6 +216,29 @@ def test_what_a_step_usually_takes_has_to_be_left(world: World) -> None:
     assert settle(world).startswith("succeeded"), "a new day lets it begin, whatever is usual"
 
 
+def test_another_try_is_expected_to_take_what_the_first_one_left(world: World) -> None:
+    job(world, responses=4)
+    settle(world)
+    job(world, "budget: {turns: 6}\nretry: {attempts: 2, first: 1s}", responses=4, breaks=3)
+    assert settle(world).startswith("waiting: retry: ")
+    world.clock.advance(MINUTE)
+    asyncio.run(world.settle())
+    assert "6 turns, is used up (6 turns by now)" in world.run().reason.text
+    assert asked(world) == 4 + 6
+
+
+def test_a_run_that_was_not_begun_for_want_of_budget_is_told_of_as_such(world: World) -> None:
+    job(world, responses=4)
+    settle(world)
+    world.settings(budget=Budget(day=Caps(usd=0.7)))
+    job(world, "notify: [chat]", responses=4)
+    for _ in range(2):
+        settle(world)
+    (message,) = told(world)
+    assert "does not suffice" in message.body
+    assert "did not ask an agent" in message.body
+
+
 def test_a_model_without_a_price_runs_under_a_cap_of_tokens_alone(world: World) -> None:
     world.job('steps: [{id: a, agent: "{}", model: homemade-1}]\nbudget: {usd: 1}\n')
     assert "the model `homemade-1` has no price, and no cap in tokens or turns holds" in settle(world)
@@ -250,7 +273,7 @@ def test_minutes_end_a_step_that_asks_for_nothing(world: World) -> None:
     job(world, "budget: {minutes: 0.001}", responses=2, pause=5)
     said = settle(world)
     assert said.startswith("failed: budget: ")
-    assert "min that its budget had left are over" in said
+    assert "minutes that its budget had left are used up" in said
 
 
 def test_minutes_of_a_day_add_up_over_runs(world: World) -> None:

@@ -84,9 +84,11 @@ def test_every_question_is_told_of_once(world: World) -> None:
     world.answer(world.run(), "a", "yes")
     asyncio.run(world.settle())
     assert world.state() is RunState.WAITING
+    run = world.run().id
+    how = f"`rota inbox take {run}` prints the prompt, `rota inbox done {run} --output FILE` answers it."
     assert [m.body for m in world.messages()] == [
-        "Waiting for an answer: step `a`: waits for an answer. See `rota inbox`.",
-        "Waiting for an answer: step `b`: waits for an answer. See `rota inbox`.",
+        f"Waiting for an answer: step `a`: waits for an answer. {how}",
+        f"Waiting for an answer: step `b`: waits for an answer. {how}",
     ]
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -14,8 +15,21 @@ from rota.model.config import WorkspaceConfig
 from rota.model.job import Job, Step
 from rota.model.run import Run, RunState
 from rota.ports.agents import AgentRequest, AgentResult, Runner
+from rota.ports.clock import SystemClock
 from rota.ports.processes import Command, Exit, OnOutput
 from rota.ports.steps import Services, StepContext, Waiting
+
+
+class Around:
+    """Secrets that are variables of the environment."""
+
+    def get(self, name: str) -> str | None:
+        """SecretSource.get."""
+        return os.environ.get(name)
+
+    def known(self) -> Mapping[str, str]:
+        """SecretSource.known."""
+        return {}
 
 
 @dataclass
@@ -24,14 +38,15 @@ class Desk:
 
     workspace: Path
     config: WorkspaceConfig = field(default_factory=WorkspaceConfig)
-    program: Callable[[Command, OnOutput], Exit] = lambda _command, _on_output: Exit(0)
+    program: Callable[[Command, OnOutput], Exit | Awaitable[Exit]] = lambda _command, _on_output: Exit(0)
     commands: list[Command] = field(default_factory=list)
     log: bytearray = field(default_factory=bytearray)
 
     async def run(self, command: Command, on_output: OnOutput) -> Exit:
         """Processes.run."""
         self.commands.append(command)
-        return self.program(command, on_output)
+        found = self.program(command, on_output)
+        return found if isinstance(found, Exit) else await found
 
     async def sweep(self, markers: Mapping[str, str]) -> int:
         """Processes.sweep."""
@@ -49,7 +64,7 @@ class Desk:
             run=Run("run-1", "job", RunState.RUNNING, "hash", 0), attempt=1, values={},
             env={"PATH": "/bin", "ROTA_RUN_ID": "run-1"}, timeout=30.0,
             log=lambda _stream, data: self.log.extend(data),
-            services=Services(unused, self, unused, unused, {}, {}, {}, {}, unused, unused),
+            services=Services(SystemClock(), self, unused, Around(), {}, {}, {}, {}, unused, unused),
         )  # fmt: skip
         return asyncio.run(runner.run(request, ctx))
 

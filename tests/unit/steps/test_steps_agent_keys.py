@@ -189,7 +189,7 @@ def test_minutes_end_the_agent(bench: Bench, runner: EchoRunner, monkeypatch: py
     monkeypatch.setattr(runner, "run", forever, raising=False)
     found = bench.failed({"agent": "Go", "budget": {"minutes": 0.0005}})
     assert (found.reason.code, found.retry, ended) == ("budget", False, [True])
-    assert found.reason.text == "the 0.0005 min that its budget had left are over"
+    assert "the 0.0005 minutes that its budget had left are used up" in found.reason.text
 
 
 # The answer
