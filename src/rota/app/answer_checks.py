@@ -15,43 +15,33 @@ _LONGEST_SCHEMA = 1_000_000
 
 
 def check_answer(app: App, question: Approval, reply: str) -> None:
-    """Raise RotaError where the step has a schema that the answer does not meet."""
-    if question.kind != PROMPT:
+    """Raise RotaError where the step has a schema that the answer does not meet (code `bad_answer`)."""
+    schema = _schema_of(app, question) if question.kind == PROMPT else None
+    if schema is None:
         return
-    said = _schema_of(app, question)
-    if said is None:
-        return
-    from rota.spec.json_schemas import problem_of, violation_of
+    from rota.engine.evidence_host import fault_of
 
-    schema = said if not isinstance(said, str) else _from_file(app, said)
-    if problem_of(schema) is not None:
-        raise RotaError(
-            f"the schema of step `{question.step_id}` is not valid, so no answer can meet it",
-            hint=f"mend `schema:` of {question.job_id}, `rota cancel {question.run_id}`, and run it again",
-        )
-    try:
-        fault = violation_of(schema, json.loads(reply))
-    except (ValueError, RecursionError) as error:
-        fault = f"it is no JSON ({error})"
+    fault = fault_of(reply, schema, None)
     if fault is not None:
         raise RotaError(
-            f"the answer does not meet the schema of step `{question.step_id}`: {fault}",
-            hint=f"`rota inbox show {question.run_id}` prints the schema; give the answer again",
+            f"the answer {fault}",
+            hint=f"`rota inbox show {question.run_id}` has what the step wants at its end; mend it, and give it again",
             code="bad_answer",
         )
 
 
 def _schema_of(app: App, question: Approval) -> Any:
-    """`schema:` of the step as the run has it."""
+    """`schema:` of the step, from the definition that its run executes."""
     run = app.store.read(lambda tx: tx.runs.get(question.run_id))
     text = None if run is None else app.store.read(lambda tx: tx.jobs.definition(run.definition))
     step = None if text is None else from_json(text).step(question.step_id)
-    return None if step is None else step.config.get("schema")
-
-
-def _from_file(app: App, said: str) -> Any:
+    said = None if step is None else step.config.get("schema")
+    if not isinstance(said, str):
+        return said
     path = resolve_inside(app.layout.root, said, purpose="`schema:`", reading=True)
     try:
         return json.loads(read_text(path, _LONGEST_SCHEMA, purpose="`schema:`"))
     except (ValueError, RecursionError) as error:
-        raise RotaError(f"`schema:` {said} is no JSON: {error}", hint="mend that file") from None
+        raise RotaError(
+            f"`schema:` {said} is no JSON: {error}", hint="mend the file, then give the answer again"
+        ) from None

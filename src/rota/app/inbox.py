@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from shlex import quote
-from typing import Any
 
+from rota.app.answer_checks import check_answer
 from rota.app.answers import latest, open_question, outcome
 from rota.app.control import nudge
 from rota.app.times import local
@@ -21,10 +20,8 @@ from rota.model.instants import DAY, HOUR, Micros
 from rota.model.ledger import Event
 from rota.model.message import PROMPT, Approval, Take
 from rota.ports.crash import crash_point
-from rota.ports.files import read_text, resolve_inside
 from rota.ports.store import Tx
 from rota.schedule import parse_duration
-from rota.spec import from_json
 
 LEASE: Micros = HOUR
 LONGEST_LEASE: Micros = 7 * DAY
@@ -150,7 +147,7 @@ def done(app: App, text: str, reply: str, by: str, *, step: str | None = None) -
             hint=f"rota inbox done {question.run_id} --output FILE",
             code="empty_answer",
         )
-    _check(app, question, reply)
+    check_answer(app, question, reply)
     now = app.clock.now()
 
     def work(tx: Tx) -> bool | Take:
@@ -174,41 +171,6 @@ def done(app: App, text: str, reply: str, by: str, *, step: str | None = None) -
     crash_point("inbox.done")
     nudge(app.layout)
     return question
-
-
-def _check(app: App, question: Approval, reply: str) -> None:
-    """Hold the answer against the step's `schema:`, where it has one. Raises RotaError with what is wrong."""
-    schema = _schema(app, question)
-    if schema is None:
-        return
-    from rota.engine.evidence_host import fault_of
-
-    fault = fault_of(reply, schema, None)
-    if fault is not None:
-        raise RotaError(
-            f"the answer {fault}",
-            hint="the step wants JSON alone, as `rota inbox show` has it at the end; mend it, and hand it in again",
-            code="bad_answer",
-        )
-
-
-def _schema(app: App, question: Approval) -> Any:
-    """The `schema:` of the step that asks, from the definition that its run executes."""
-    run = app.store.read(lambda tx: tx.runs.get(question.run_id))
-    text = None if run is None else app.store.read(lambda tx: tx.jobs.definition(run.definition))
-    steps = () if text is None else from_json(text).steps
-    said = next((step.config.get("schema") for step in steps if step.id == question.step_id), None)
-    if not isinstance(said, str):
-        return said
-    import json
-
-    path: Path = resolve_inside(app.layout.root, said, purpose="`schema:`", reading=True)
-    try:
-        return json.loads(read_text(path, _SCHEMA_LIMIT, purpose="`schema:`"))
-    except ValueError as error:
-        raise RotaError(
-            f"`schema:` {said} is no JSON: {error}", hint="mend the file, then hand it in again"
-        ) from None
 
 
 def _named(app: App, text: str, step: str | None) -> frozenset[str]:

@@ -104,11 +104,18 @@ class StoredAccount:
         self._terms = terms
         self._caps = remaining
         self._recording: set[asyncio.Task[str | None]] = set()
+        self._prices: dict[str, float | None] = {}
 
     @property
     def caps(self) -> Caps:
         """What is left of all budgets together, as of the last response."""
         return self._caps
+
+    @property
+    def usd(self) -> float | None:
+        """What the responses of this try cost together; None where none was told of, or one has no price."""
+        known = [usd for usd in self._prices.values() if usd is not None]
+        return sum(known) if known and len(known) == len(self._prices) else None
 
     async def paid(self, response: Response) -> str | None:
         """Record a response, at once and once; the words of the budget that is used up by now, if one is.
@@ -126,6 +133,7 @@ class StoredAccount:
 
     async def _paid(self, response: Response) -> str | None:
         usd, trouble = await self._price(response)
+        self._prices[response.key] = usd
         crash_point("meter.before_record")
         account = self._account
         spend = Spend(

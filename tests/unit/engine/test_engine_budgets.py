@@ -68,6 +68,8 @@ def test_what_was_taken_is_counted_in_tokens_turns_and_dollars(world: World) -> 
     assert settle(world).startswith("succeeded")
     taken = used(world, world.run().id)
     assert (round(taken.usd, 9), taken.tokens, taken.turns) == (0.3, 30_000, 3)
+    (step,) = world.steps().values()
+    assert round(step.values["usd"], 9) == 0.3
 
 
 @pytest.mark.parametrize(
