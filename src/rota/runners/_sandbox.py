@@ -39,12 +39,12 @@ def sandboxed(
     The workspace's secrets and state are not to be seen. The network is open: the client has to reach its model.
     """
     found = [str(program), "--die-with-parent", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
-    for name in _HIDDEN:
+    for place in [*writable(workspace, write), *own]:
+        found += ["--bind", str(place), str(place)]
+    for name in _HIDDEN:  # last: what is bound later lies on top
         hidden = workspace / ".rota" / name
         if hidden.exists():
             found += ["--ro-bind", "/dev/null", str(hidden)]
-    for place in [*writable(workspace, write), *own]:
-        found += ["--bind", str(place), str(place)]
     return [*found, "--chdir", str(workspace), "--", *argv]
 
 

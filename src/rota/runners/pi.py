@@ -137,7 +137,8 @@ async def _talk(one: _Try) -> AgentResult:
         )  # fmt: skip
 
     async def progress(_session: str | None) -> None:
-        if ctx.services.sessions is not None:
+        # pi writes a conversation down from its first answer on: before that there is nothing to go on with.
+        if ctx.services.sessions is not None and one.conversation.is_file():
             await ctx.services.sessions.put(now())
 
     argv = await _argv(one)
@@ -149,7 +150,7 @@ async def _talk(one: _Try) -> AgentResult:
         result = replace(result, outcome=Outcome.FAILED, code="empty_answer", detail=detail)
     return replace(
         result,
-        session=replace(now(), open=False),
+        session=replace(now(), open=False) if one.conversation.is_file() else None,
         denied=tuple(dict.fromkeys(stream.denied.values())),
         tool_calls=stream.tools,
     )

@@ -155,6 +155,8 @@ def test_the_answer_the_session_and_the_figures_come_back(name: str, text: str, 
     runner = next(one for one in RUNNERS if one.key == name)
     (at.workspace / "ready").touch()
     at.program = _with_gate(printing(f"{name}_resumed"))
+    (at.workspace / ".rota/agents/pi/sessions").mkdir(parents=True)
+    (at.workspace / ".rota/agents/pi/sessions/run-1-ask-1.jsonl").touch()
     account = Account()
     result = asked(at, runner, account=account)
     assert (result.outcome, result.text) == (Outcome.DONE, text), result.detail
@@ -306,6 +308,11 @@ def test_pi_without_a_sandbox_only_reads_and_without_a_model_does_nothing(at: De
 
 
 Program = Callable[[Command, OnOutput], Exit | Awaitable[Exit]]
+
+
+def test_a_conversation_that_pi_has_not_written_down_is_none(at: Desk) -> None:
+    at.program = _with_gate(printing("pi_overload"))
+    assert asked(at, PiRunner()).session is None
 
 
 def _with_gate(program: Program) -> Program:
