@@ -64,17 +64,11 @@ def test_twenty_runs_side_by_side_keep_to_the_cap_of_the_day(crowd: Rota) -> Non
 def test_twenty_agents_side_by_side_ask_a_model_for_no_more_than_was_under_way(tmp_path: Path) -> None:
     """The builtin agent in twenty hosts, against an API on loopback: $0.10 a response, a tool after each."""
     client = CLIENTS["builtin-chat"]
-    with (
-        serving() as server,
-        bench(
-            tmp_path / "work",
-            server,
-            client,
-            patience=60.0,
-            budget={"usd": 1, "per": "day"},
-            limits={"runs": RUNS},
-        ) as at,
-    ):
+    with serving() as server, bench(tmp_path / "work", server, client, patience=60.0) as at:
+        settings = at.rota.read(".rota/rota.yaml").replace("runs: 3", f"runs: {RUNS}")
+        at.rota("down")
+        at.rota.write(".rota/rota.yaml", f"{settings}budget: {{usd: 1, per: day}}\n")
+        at.rota.up()
         turn = {"calls": [at.client.run("true")], "usage": {"input": 0, "output": 10_000}}
         keys: dict[str, Any] = {"permissions": {"run": ["true"]}, "model": "gpt-5"}
         going = [at.start(*[turn] * 9, "Never.", **keys) for _ in range(RUNS)]
