@@ -258,8 +258,10 @@ def test_a_run_cannot_decide_about_what_agents_propose(rota: Rota) -> None:
     assert rota.ids() == []
 
 
-# Seconds in which a client has connected: both ask the model before.
+# Both clients ask the model before they have connected, and list the tools that are there by then: it takes its time,
+# in seconds, so that its next answer finds them.
 CONNECTS = 8
+WAITS = {"calls": [{"name": "WaitForMcpServers"}], "delay": CONNECTS}
 # Clients that people have. Their tool is called by the script that the stub of the model answers with.
 
 
@@ -293,7 +295,7 @@ def run_claude(rota: Rota, transport: str, server: ModelServer, program: str) ->
         about = {"type": "http", "url": about["url"], "headers": {"Authorization": f"Bearer {about['key']}"}}
     rota.write(".mcp.json", json.dumps({"mcpServers": {"rota": about}}))
     calls = [{"name": "mcp__rota__job_create", "args": wish("claude")}]
-    prompt = script({"calls": calls, "delay": CONNECTS}, "done")
+    prompt = script(WAITS, {"calls": calls}, "done")
     argv = [
         *(program, "-p", "--output-format", "stream-json", "--verbose", "--model", "claude-haiku-4-5"),
         *("--setting-sources", "", "--mcp-config", ".mcp.json", "--strict-mcp-config"),
@@ -385,7 +387,7 @@ def test_an_agent_step_has_the_tools_and_is_known_by_its_run(rota: Rota, name: s
             for tool, args in (("job_create", wish(name)), ("card_create", {"title": "Test Task"}))
         ]
         step: dict[str, Any] = {
-            "agent": f"Plan it. {script({'calls': calls, 'delay': CONNECTS}, 'done')}",
+            "agent": f"Plan it. {script(*([] if own else [WAITS]), {'calls': calls}, 'done')}",
             "runner": runner.runner,
             "model": runner.model,
             "timeout": "2m",
