@@ -92,8 +92,7 @@ def spawner_killed(at: Bench) -> None:
         # Only its tool was the spawner's: the agent hears that it came to nothing, and goes on.
         assert (ended.state, ended.text) == ("succeeded", "After all."), ended.why
     else:
-        code = "spawner_ended" if at.client.free else "agent_interrupted"
-        assert (ended.state, ended.code) == ("failed", code), ended.why
+        assert (ended.state, ended.code) == ("failed", "spawner_ended"), ended.why
     if at.client.counts:
         assert ended.used.turns == ended.whole
 
@@ -105,6 +104,12 @@ def daemon_killed(at: Bench) -> None:
         {"calls": [call]}, last, permissions={"write": ["now/**"]}, on_interrupt="resume", timeout="10m"
     )
     at.server.wait_for(going.marker, turn=1)
+    if at.client.runner == "claude":
+        # It writes down what it has done a moment later; what is killed within that moment is done again.
+        talks = at.rota.root / ".rota/agents/claude/projects"
+        eventually(
+            lambda: any("tool_result" in file.read_text() for file in talks.rglob("*.jsonl")), "its record"
+        )
     at.rota.kill_daemon()
     at.nothing_left(going)
     at.rota.up()

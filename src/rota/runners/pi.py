@@ -115,7 +115,8 @@ class PiRunner:
 
         async def once(asked: AgentRequest) -> AgentResult:
             file = home / "sessions" / (asked.session.id if asked.session else _new_name(asked, ctx))
-            if asked.session and not file.is_file():
+            # One that failed before its first answer has left no file, and is begun anew.
+            if asked.session and asked.session.totals.get("answers") and not file.is_file():
                 detail = f"the conversation is gone: {file.name} is not there any more"
                 return AgentResult(Outcome.FAILED, detail=detail, code="session_gone", retry=False)
             patience = min(keys.patience, ctx.timeout / _SHARE)

@@ -42,8 +42,9 @@ class PiStream:
 
     @property
     def totals(self) -> dict[str, Any]:
-        """Dollars by pi's own count; its tokens are of single messages, so nothing has to be subtracted."""
-        return {"usd": float(self.before.get("usd", 0.0)) + self._usd}
+        """Dollars by pi's own count, and how many answers there were; its tokens are of single messages."""
+        answers = int(self.before.get("answers", 0)) + self._count
+        return {"usd": float(self.before.get("usd", 0.0)) + self._usd, "answers": answers}
 
     @property
     def result(self) -> AgentResult | None:
