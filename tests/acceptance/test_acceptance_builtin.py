@@ -371,3 +371,19 @@ def test_a_dead_mcp_server_fails_the_run_unless_it_is_optional(bench: Bench) -> 
     gone = {"url": "http://127.0.0.1:9/mcp", "optional": True}
     assert ask(bench, "ok", mcp={"hall": gone}).outcome is Outcome.DONE
     assert "it is optional" in bench.said
+
+
+def test_three_hundred_fresh_prompts_start_with_the_same_context(bench: Bench) -> None:
+    """Nothing of one conversation is in the next, however many the host has had."""
+    prompt = script("Fine.", marker="many")
+
+    async def many() -> None:
+        for number in range(300):
+            bench.run_id = f"run-{number}"
+            result = await bench.ask(AgentRequest(prompt))
+            assert (result.outcome, result.text) == (Outcome.DONE, "Fine.")
+
+    conversation(bench, many())
+    requests = bench.server.requests_of("many")
+    assert len(requests) == 300
+    assert len({len(json.dumps(one.body)) for one in requests}) == 1
