@@ -30,7 +30,7 @@ class PiStream:
     root: str = ""
     before: Mapping[str, Any] = field(default_factory=dict)
     session: str | None = None
-    asking: bool = True
+    asking: bool = False  # until its first turn begins: the start of the program is no silence of the API
     tools: int = 0
     denied: dict[str, Denial] = field(default_factory=dict)
     _usd: float = 0.0
