@@ -18,7 +18,8 @@ BUTLER = """
 from pathlib import Path
 
 from rota.model.agent import AgentSession, Denial, Outcome, run_key
-from rota.ports.agents import AgentResult, NoKeys, RunnerState
+from rota.ports.agents import AgentResult, RunnerState
+from rota.ports.keys import NoKeys
 
 WISH = Denial("write", "tidy.txt")
 

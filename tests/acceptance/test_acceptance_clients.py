@@ -34,7 +34,7 @@ def at(
     client = CLIENTS[request.param]
     if client.missing:
         pytest.skip(client.missing)
-    (tmp_path / "home").mkdir()
+    (tmp_path / "home").mkdir(exist_ok=True)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     with bench(tmp_path / "work", server, client, patience=60) as found:
         yield found

@@ -72,10 +72,13 @@ class Channel:
 
 
 class Runner:
-    key = "strange"
+    key, params = "strange", Keys
 
     def configured(self, config):
         raise ZeroDivisionError("nobody knows")
+
+    async def state(self, ctx):
+        raise ZeroDivisionError("nobody knows that either")
 
     async def run(self, request, ctx):
         raise ZeroDivisionError("no answer")

@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from rota.model.agent import AgentSession, Outcome, run_key
 from rota.model.config import WorkspaceConfig
-from rota.ports.agents import AgentRequest, AgentResult, NoKeys, RunnerContext, RunnerState
+from rota.ports.agents import AgentRequest, AgentResult, RunnerContext, RunnerState
+from rota.ports.keys import NoKeys
 from rota.ports.steps import StepContext, Waiting
 
 Turn = Callable[[AgentRequest, StepContext], AgentResult | Waiting | Awaitable[AgentResult | Waiting]]

@@ -203,7 +203,8 @@ class Inspection:
 
     def _cards(self) -> Iterator[str]:
         """One card to each `put` step that succeeded, and never two to a run."""
-        made = Counter(json.loads(row["created_by"]).get("run") for row in self.rows["cards"])
+        runs = (json.loads(row["created_by"]).get("run") for row in self.rows["cards"])
+        made = Counter(run_id for run_id in runs if run_id is not None)  # the others are those of proposals
         yield from (f"run {run_id} made {count} cards" for run_id, count in made.items() if count > 1)
         for row in self.rows["steps"]:
             if row["step_id"] == "put" and row["state"] == "succeeded" and not made[row["run_id"]]:

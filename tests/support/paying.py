@@ -18,7 +18,8 @@ from pydantic import BaseModel
 
 from rota.model.agent import Outcome, Response, Usage
 from rota.model.config import WorkspaceConfig
-from rota.ports.agents import AgentRequest, AgentResult, NoKeys, RunnerContext, RunnerState
+from rota.ports.agents import AgentRequest, AgentResult, RunnerContext, RunnerState
+from rota.ports.keys import NoKeys
 from rota.ports.steps import StepContext
 
 MODEL = "gpt-5"

@@ -43,7 +43,7 @@ def _list(app: App, given: Given, _actor: Actor) -> str:
 
 def _show(app: App, given: Given, _actor: Actor) -> str:
     from rota.app.deeds import text_of
-    from rota.app.proposals import hand_of
+    from rota.app.hands import hand_of
     from rota.app.queries import find_job, job_view, schedules
 
     record = find_job(app, str(given["job"]))

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from rota.model.proposal import Deed, ProposalState
-from rota.ports.store import Tx
+from typing import TYPE_CHECKING
+
+from rota.model.proposal import Deed, Proposal, ProposalState
+
+if TYPE_CHECKING:
+    from rota.app.wiring import App
+    from rota.ports.store import Tx
 
 
 def agents_hand(tx: Tx, job_id: str, hash_: str | None) -> int | None:
@@ -14,3 +19,8 @@ def agents_hand(tx: Tx, job_id: str, hash_: str | None) -> int | None:
         if proposal.deed is Deed.REMOVE if hash_ is None else proposal.hash == hash_:
             return proposal.number
     return None
+
+
+def hand_of(app: App, number: int | None) -> Proposal | None:
+    """The proposal by which a job became what it is; None where a person did it."""
+    return None if number is None else app.store.read(lambda tx: tx.proposals.get(number))

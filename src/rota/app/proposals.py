@@ -36,11 +36,6 @@ def find_proposal(app: App, text: str) -> Proposal:
     return found
 
 
-def hand_of(app: App, number: int | None) -> Proposal | None:
-    """The proposal by which a job became what it is; None where a person did it."""
-    return None if number is None else app.store.read(lambda tx: tx.proposals.get(number))
-
-
 def approve_proposal(
     app: App, text: str, *, by: str, choice: str | None = None, reason: str | None = None
 ) -> Proposal:

@@ -133,7 +133,7 @@ def _not_in_a_run() -> None:
 
 def hands_of(app: App, record: JobRecord) -> Iterator[tuple[str, str]]:
     """By which agents a job became what it is: (`made by`, `claude, run r-1 (P-12, approved by eve)`)."""
-    from rota.app.proposals import hand_of
+    from rota.app.hands import hand_of
     from rota.model.proposal import POLICY
 
     for word, number in (("made_by", record.created_by), ("changed_by", record.changed_by)):

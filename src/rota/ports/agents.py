@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from pydantic import BaseModel, ConfigDict
-
 from rota.model.agent import (
     NO_TOKENS,
     NOTHING,
@@ -24,6 +22,8 @@ from rota.model.config import WorkspaceConfig
 from rota.model.instants import Micros
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from rota.ports.steps import StepContext, Waiting
 
 
@@ -108,12 +108,6 @@ class Desk(Protocol):
     async def use(self, tool: str, arguments: Mapping[str, Any], actor: Actor) -> str:
         """Use one; what the agent reads. Raises RotaError in words for the agent: code `denied` by policy."""
         ...
-
-
-class NoKeys(BaseModel):
-    """The settings of a runner that has none."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from pydantic import BaseModel
 from rota.model.agent import AgentSession, Outcome, run_key
 from rota.model.config import WorkspaceConfig
 from rota.model.errors import StepError
-from rota.ports.agents import AgentRequest, AgentResult, NoKeys, RunnerContext, RunnerState
+from rota.ports.agents import AgentRequest, AgentResult, RunnerContext, RunnerState
 from rota.ports.commands import run_command
+from rota.ports.keys import NoKeys
 from rota.ports.steps import StepContext
 from rota.runners._words import with_schema
 

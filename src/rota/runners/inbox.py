@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from rota.model.config import WorkspaceConfig
 from rota.model.message import INBOX, PROMPT
 from rota.model.run import Reason
-from rota.ports.agents import AgentRequest, NoKeys, RunnerContext, RunnerState
+from rota.ports.agents import AgentRequest, RunnerContext, RunnerState
+from rota.ports.keys import NoKeys
 from rota.ports.steps import StepContext, Waiting
 
 

@@ -17,12 +17,12 @@ from rota.model.config import WorkspaceConfig
 from rota.ports.agents import (
     AgentRequest,
     AgentResult,
-    NoKeys,
     Runner,
     RunnerContext,
     RunnerState,
     success_of,
 )
+from rota.ports.keys import NoKeys
 from rota.ports.steps import StepContext
 
 

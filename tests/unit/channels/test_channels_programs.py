@@ -40,6 +40,7 @@ def test_a_command_reads_the_message_and_its_surroundings(
     tmp_path: Path, tell: list[str], about: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ROTA_WORKSPACE", "/the/workspace")
+    monkeypatch.delenv("ROTA_TEST_CLIENTS", raising=False)
     body = '$(touch evil) `x` "quoted" ü 😀\nsecond'
     result = command.send(
         {"command": [*tell, "$HOME", "a b"], "env": {"TOKEN": "hunter2"}}, "Title; rm -rf /\n", body, about
