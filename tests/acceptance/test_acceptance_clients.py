@@ -5,7 +5,6 @@ The models' APIs are a stub on loopback. A client that is not installed is skipp
 
 from __future__ import annotations
 
-import json
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,15 +26,11 @@ def server() -> Iterator[ModelServer]:
 
 
 @pytest.fixture(params=NAMES)
-def at(
-    request: pytest.FixtureRequest, server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Bench]:
+def at(request: pytest.FixtureRequest, server: ModelServer, tmp_path: Path) -> Iterator[Bench]:
     """A workspace whose agent is one of the clients, and a home without anything of theirs."""
     client = CLIENTS[request.param]
     if client.missing:
         pytest.skip(client.missing)
-    (tmp_path / "home").mkdir(exist_ok=True)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     with bench(tmp_path / "work", server, client, patience=60) as found:
         yield found
 
@@ -131,5 +126,4 @@ def test_what_is_missing_is_said(at: Bench) -> None:
     ended = at.run("Never.")
     assert (ended.state, ended.requests) == ("failed", [])
     assert "not set up" in ended.why or SECRET in ended.why
-    settings = json.loads(at.rota.read(".rota/rota.yaml"))
-    assert settings["agent"][at.client.runner]["key"] == f"${{{SECRET}}}"
+    assert f'"key": "${{{SECRET}}}"' in at.rota.read(".rota/rota.yaml"), "the settings name it, and no more"
