@@ -33,6 +33,7 @@ class PayingRunner:
 
     key: ClassVar[str] = "paying"
     params: ClassVar[type[BaseModel]] = NoKeys
+    aliases: ClassVar[frozenset[str]] = frozenset({"clever"})
 
     def __init__(self) -> None:
         self.asked = 0

@@ -222,8 +222,9 @@ async def _mind_the_price(ctx: StepContext, terms: Terms, account: OpenAccount) 
                 f"budget: the runner `{account.runner}` does not tell what it takes; only its minutes are counted"
             )
         return
-    if not account.model:  # the client chooses: its first response tells
-        return
+    aliases: frozenset[str] = getattr(ctx.services.runners.get(account.runner), "aliases", frozenset())
+    if not account.model or account.model.partition("[")[0] in aliases:
+        return  # the client chooses: its first response tells
     if await price_of(ctx, account.model, NO_TOKENS) is None:
         if not counts_without_prices(bounds):
             raise StepError(

@@ -173,9 +173,10 @@ class RunnerState:
 class Runner(Protocol):
     """What executes an agent step. Tells `request.account` of each response, and stops when that says so.
 
-    `params`: the keys of its settings, `agent: KEY:` in rota.yaml (`config.agent.settings[KEY]`, unrendered). Two
+    `params`: the keys of its settings, `agent: KEY:` in rota.yaml (`config.agent.settings[KEY]`, unrendered). Three
     more are there where they say something: `continues` (False, or a function of the config), where conversations are
-    not kept; `lacks(ctx: StepContext) -> str | None`, what is missing in one step's environment, in words.
+    not kept; `lacks(ctx: StepContext) -> str | None`, what is missing in one step's environment, in words; `aliases`, names
+    for which the client itself chooses a model, so that only a response tells which one has to be paid for.
     """
 
     key: ClassVar[str]

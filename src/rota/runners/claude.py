@@ -90,6 +90,7 @@ class ClaudeRunner:
 
     key: ClassVar[str] = "claude"
     params: ClassVar[type[BaseModel]] = ClaudeKeys
+    aliases: ClassVar[frozenset[str]] = frozenset({"default", "best", "sonnet", "opus", "haiku", "opusplan"})
 
     def configured(self, config: WorkspaceConfig) -> bool:
         """Whether the program is there, with a key or a login."""

@@ -256,6 +256,13 @@ def test_a_client_that_chose_a_model_without_a_price_ends_after_its_first_respon
     assert asked(world) == 1
 
 
+def test_an_alias_costs_what_the_model_costs_that_the_client_made_of_it(world: World) -> None:
+    for name in ("clever", "clever[1m]"):
+        world.job(f"steps: [{{id: a, agent: {prompt(1)}, model: '{name}'}}]\nbudget: {{usd: 1}}\n")
+        assert settle(world).startswith("succeeded")
+        assert used(world, world.run().id).usd == pytest.approx(0.10)
+
+
 def test_own_prices_go_before_the_table(world: World) -> None:
     (world.root / ".rota" / "prices.yaml").write_text(
         "homemade-*: {input: 0, output: 5}\n'*': {input: 0, output: 0}\n"
