@@ -63,18 +63,26 @@ class _Change:
     present: frozenset[str]
     timezone: str
     stamps: Mapping[str, str]
+    before: Mapping[str, str]
     now: Micros
     added: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     errors: list[SpecError] = field(default_factory=list)
+    stale: bool = False
 
 
 def sync(app: App) -> Report:
     """Read the files that changed since the last sync, and bring the registry up to date in one transaction."""
+    while (report := _sync_once(app)) is None:
+        pass  # another process was quicker, and what it wrote is newer than what was looked at here
+    return report
+
+
+def _sync_once(app: App) -> Report | None:
+    stored = app.store.read(lambda tx: tx.cursors.get(STAMPS)) or {}  # before the look at the folder
     files = scan(app.layout)
     stamps = stamps_of(app.layout, files)
-    stored = app.store.read(lambda tx: tx.cursors.get(STAMPS)) or {}
     if stored == stamps:
         return Report()
     everything = stored.get("") != stamps[""]
@@ -87,10 +95,13 @@ def sync(app: App) -> Report:
         present=frozenset(f.path for f in files),
         timezone=app.config.timezone,
         stamps=stamps,
+        before=stored,
         now=app.clock.now(),
     )
     _make_tokens(app, change)  # first: whoever finds the hook finds its token
     app.store.write_now(partial(_write, change=change))
+    if change.stale:
+        return None
     end_cancelled(app)
     return Report(tuple(change.added), tuple(change.changed), tuple(change.removed), tuple(change.errors))
 
@@ -177,6 +188,10 @@ def _parse_python(app: App, file: JobFile) -> FileResult:
 
 
 def _write(tx: Tx, change: _Change) -> None:
+    if (tx.cursors.get(STAMPS) or {}) != change.before:
+        # A job whose file came after the look at the folder would be taken for one that was removed.
+        change.stale = True
+        return
     records = {record.id: record for record in tx.jobs.all()}
     if not records:
         begin_index(tx, change.now)

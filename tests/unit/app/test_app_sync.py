@@ -10,11 +10,14 @@ import pytest
 from tests.support.clock import FakeClock
 
 from rota.app import sync as room
-from rota.app.stamps import is_current
+from rota.app.commands import run_job
+from rota.app.stamps import is_current, stamps_of
 from rota.app.sync import Report, sync
 from rota.app.wiring import App, open_app
 from rota.model.instants import HOUR
 from rota.model.ledger import JobRecord, TriggerRecord
+from rota.model.run import RunState
+from rota.workspace.jobfiles import JobFile
 from rota.workspace.layout import Layout, make_private
 
 GOOD = 'schedule: "0 20 * * *"\nsteps: [{run: echo hello}]\n'
@@ -298,3 +301,35 @@ def test_a_python_file_that_hangs_is_not_tried_again_before_it_changes(
     space.file("good.yaml", GOOD)
     assert space.sync().added == ("good",)
     assert "tools.py" in space.broken()
+
+
+def test_a_job_that_comes_between_the_look_and_the_write_is_not_taken_for_a_removed_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes: one has looked at the folder; the other adds a job and starts it before the first writes."""
+    workspace = Workspace(tmp_path)
+    workspace.file("old.yaml", GOOD)
+    sync(workspace.app)
+    workspace.file("old.yaml", GOOD.replace("20", "21"))
+    other = open_app(workspace.root, workspace.clock)
+    started: list[str] = []
+
+    def looked_at(layout: Layout, files: list[JobFile]) -> dict[str, str]:
+        found = stamps_of(layout, files)
+        if not started:
+            workspace.file("new.yaml", GOOD)
+            started.append("")
+            sync(other)
+            started[0] = run_job(other, "new").id
+        return found
+
+    monkeypatch.setattr(room, "stamps_of", looked_at)
+    sync(workspace.app)
+    run = workspace.app.store.read(lambda tx: tx.runs.get(started[0]))
+    record = workspace.app.store.read(lambda tx: tx.jobs.get("new"))
+    assert run is not None
+    assert run.state is RunState.QUEUED
+    assert record is not None
+    assert record.removed_at is None
+    for app in (other, workspace.app):
+        app.close()
