@@ -79,7 +79,7 @@ def test_it_uses_tools_and_answers(bench: Bench, api: str) -> None:
     assert purse.told[0].usage == Usage(70, 3, 500, 20)
     assert result.usage == Usage(170, 13, 500, 20)
     assert len({one.key for one in purse.told}) == 2
-    for line in ("Let me write that.", "> write now/plan.md", "  1 lines written", "turn 1: 590 in, 3 out"):
+    for line in ("Let me write that.", "> write now/plan.md", "  1 line written", "turn 1: 590 in, 3 out"):
         assert line in bench.said
     assert result.session is not None
     assert not result.session.open
@@ -140,7 +140,7 @@ def test_a_command_runs_without_a_shell_where_it_needs_none(bench: Bench) -> Non
     )  # fmt: skip
     assert result.outcome is Outcome.DONE
     assert "['a b', '*'] []" in bench.said
-    assert "  exit 3, 1 lines" in bench.said
+    assert "  exit 3, 1 line" in bench.said
     assert "not started" in last_result(bench, "missing-program")
 
 

@@ -16,3 +16,8 @@ def with_schema(prompt: str, schema: Mapping[str, Any] | None) -> str:
         f"{prompt.rstrip()}\n\n## The answer\n\nAnswer with JSON alone, which has to fit this JSON Schema:"
         f"\n\n```json\n{text}\n```\n"
     )
+
+
+def counted_lines(count: int) -> str:
+    """How many lines, in words."""
+    return "1 line" if count == 1 else f"{count} lines"

@@ -7,6 +7,7 @@ from typing import Any
 
 from rota.model.agent import Denial
 from rota.model.agent_policy import command_refusal
+from rota.runners._words import counted_lines
 from rota.runners.builtin_tools import DeniedError, Did, Place, Tool
 
 _USUAL, _MOST = 120.0, 3600.0
@@ -23,7 +24,9 @@ def command_tools(place: Place) -> list[Tool]:
         done = await place.line.ask("run", command=line, timeout=float(given.get("timeout", _USUAL)))
         text, end = done["text"], done["end"]
         count = len(text.splitlines())
-        return Did(f"{text}\n[{end}]" if text else f"[{end}, nothing printed]", f"{end}, {count} lines")
+        return Did(
+            f"{text}\n[{end}]" if text else f"[{end}, nothing printed]", f"{end}, {counted_lines(count)}"
+        )
 
     return [
         Tool(

@@ -12,6 +12,7 @@ from rota.model.agent_policy import allows_read, allows_write, path_parts
 from rota.model.errors import StepError
 from rota.ports.files import write_atomic
 from rota.ports.tree import walk
+from rota.runners._words import counted_lines
 from rota.runners.builtin_tools import DeniedError, Did, Place, Tool
 
 _LONGEST_FILE = 5_000_000  # bytes
@@ -73,7 +74,7 @@ class _Files:
         text = "".join(part)
         if last < len(lines) or first > 1:
             text += f"\n[lines {first} to {last} of {len(lines)}]"
-        return Did(text or "[the file is empty]", f"{len(part)} lines")
+        return Did(text or "[the file is empty]", counted_lines(len(part)))
 
     async def write(self, given: Mapping[str, Any]) -> Did:
         """The tool `write`."""
@@ -81,10 +82,8 @@ class _Files:
         content: str = given["content"]
         there = path.exists()
         write_atomic(path, content.encode("utf-8", "replace"))
-        count = len(content.splitlines())
-        return Did(
-            f"{shown} is {'replaced' if there else 'written'}: {count} lines", f"{count} lines written"
-        )
+        count = counted_lines(len(content.splitlines()))
+        return Did(f"{shown} is {'replaced' if there else 'written'}: {count}", f"{count} written")
 
     async def edit(self, given: Mapping[str, Any]) -> Did:
         """The tool `edit`."""
