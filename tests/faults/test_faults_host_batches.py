@@ -23,6 +23,7 @@ import os, subprocess, sys, threading, time
 
 def noop(): pass
 def add(a, b): return a + b
+def short(): time.sleep(0.04)
 def say(n): print("out", n); os.write(2, b"err %d\\n" % n); print("no newline", end=""); return os.environ["ROTA_RUN_ID"]
 def child(): subprocess.run(["echo", "from a child"])
 def fail(): raise KeyError("the key")
@@ -153,6 +154,16 @@ def test_a_slow_call_gives_the_others_back(root: Path) -> None:
         assert told.back == [2]
 
     story(root, tell, slow=0.5)
+
+
+def test_quick_calls_are_quick_however_long_all_of_them_take(root: Path) -> None:
+    async def tell(pool: Pool) -> None:
+        await pool("noop")  # the host is there
+        told = await pool(*["short"] * 40)
+        assert sorted(told.answers) == list(range(40))
+        assert told.back == []
+
+    story(root, tell, slow=1.0)
 
 
 def test_a_call_that_takes_too_long_ends_with_all_that_it_started(root: Path) -> None:

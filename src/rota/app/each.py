@@ -12,10 +12,11 @@ from rota.app.commands import typed_params
 from rota.app.control import nudge
 from rota.app.queries import find_job
 from rota.app.wiring import App
-from rota.engine.queueing import Call, default_params, queue, queue_all
+from rota.engine.queueing import Call, default_params, made, queue
 from rota.model.errors import NotFoundError, RotaError
 from rota.model.job import Job, Overlap
-from rota.model.run import Reason
+from rota.model.ledger import Occurrence
+from rota.model.run import Reason, Run
 from rota.ports.store import Tx
 from rota.spec import from_json
 
@@ -33,12 +34,14 @@ def run_each(app: App, job_id: str, each: Iterable[Mapping[str, Any]]) -> list[s
     if record.removed_at is not None:
         raise NotFoundError(f"the job `{job_id}` was removed", hint="see what there is: rota list")
     job = from_json(record.definition)
-    inputs = [_inputs(job, number, given) for number, given in enumerate(each, 1)]
     ids: list[str] = []
-    for batch in _batches(inputs):
+    for batch in _batches(_all_inputs(job, each)):
         now = app.clock.now()
         calls = [Call(job, record.hash, "manual", now, BY_HAND, inputs=given) for given in batch]
-        ids += app.store.write_now(partial(_queue, calls=calls, now=now))
+        if job.overlap is Overlap.ALLOW:  # made before the transaction, in which others have to wait
+            ids += app.store.write_now(partial(_queue_freely, items=made(calls, now)))
+        else:
+            ids += app.store.write_now(partial(_queue, calls=calls, now=now))
         nudge(app.layout)
     return ids
 
@@ -65,6 +68,19 @@ def _bad_line(number: int, what: str) -> RotaError:
     )
 
 
+def _all_inputs(job: Job, each: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What each run is given; one and the same for those that are given nothing."""
+    nothing: dict[str, Any] | None = None
+    found: list[dict[str, Any]] = []
+    for number, given in enumerate(each, 1):
+        if given:
+            found.append(_inputs(job, number, given))
+        else:
+            nothing = nothing or _inputs(job, number, given)
+            found.append(nothing)
+    return found
+
+
 def _inputs(job: Job, number: int, given: Mapping[str, Any]) -> dict[str, Any]:
     texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
     try:
@@ -79,8 +95,10 @@ def _batches(inputs: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]
         yield batch
 
 
+def _queue_freely(tx: Tx, items: Sequence[tuple[Occurrence, Run]]) -> list[str]:
+    return [run.id for run in tx.bulk.queue(items)]
+
+
 def _queue(tx: Tx, calls: Sequence[Call], now: int) -> list[str]:
-    if calls[0].job.overlap is Overlap.ALLOW:
-        return [run.id for run in queue_all(tx, calls, now)]
     queued = (queue(tx, call, now)[0] for call in calls)
     return [run.id for run in queued if run is not None]

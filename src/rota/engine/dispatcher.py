@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -260,11 +259,7 @@ class Dispatcher:
         begun = [run for run in runs if run.id in recipes]
         tokens = tx.bulk.claim([run.id for run in begun], self._owner, now, until) if begun else {}
         alone = [tx.runs.claim(run.id, self._owner, now, until) for run in runs if run.id not in recipes]
-        plain = [
-            replace(run, state=RunState.RUNNING, token=tokens[run.id], owner=self._owner, started_at=now)
-            for run in begun
-            if run.id in tokens
-        ]
+        plain = [run.taken_up(tokens[run.id], self._owner, now) for run in begun if run.id in tokens]
         return Claimed(
             tuple(run for run in alone if run is not None), tuple((run, recipes[run.id]) for run in plain)
         )

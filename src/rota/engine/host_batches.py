@@ -65,6 +65,7 @@ class Exchange:
         self.answered = 0
         self._until = len(batch.calls)  # calls from this number on are the caller's again
         self._moved = time.monotonic()  # when the call under way began, near enough
+        self._asked = self._moved - SLOW  # when the host was last asked for what it has not begun
         self._pending = b""
         self._told = False
         mark = mark_of(marker)
@@ -95,11 +96,14 @@ class Exchange:
                 await asyncio.wait({over}, timeout=max(0.0, self._patience()))
                 if over.done():
                     break
+                if self._patience() > 0:
+                    continue  # answers came meanwhile: each call is quick, however long all of them take
                 if not self.under_way:
                     return  # every call has its answer, and the host does not come to an end
                 if time.monotonic() - self._moved >= self._batch.calls[self.answered].timeout:
                     raise TimeoutError
                 if self._until - self.answered > 1:
+                    self._asked = time.monotonic()
                     await loop.sock_sendall(self._line, TAKE_BACK)
                 else:
                     self._tell(self._until)
@@ -151,14 +155,14 @@ class Exchange:
 
     def _patience(self) -> float:
         """Seconds until something has to be done about the call under way."""
+        now = time.monotonic()
         if self.answered >= self._until:
-            return STARTING  # the last word is on its way
-        lasts = time.monotonic() - self._moved
-        timeout = self._batch.calls[self.answered].timeout
-        if not self._told and lasts < timeout:
-            quick = STARTING if self._new and not self.answered else SLOW
-            return min(quick - lasts if lasts < quick else SLOW, timeout - lasts)
-        return timeout - lasts
+            return self._moved + STARTING - now  # the last word is on its way
+        end = self._moved + self._batch.calls[self.answered].timeout
+        if self._told:
+            return end - now
+        quick = STARTING if self._new and not self.answered else SLOW
+        return min(max(self._moved + quick, self._asked + SLOW), end) - now
 
     def _read(self, data: bytes) -> None:
         *lines, self._pending = (self._pending + data).split(b"\n")

@@ -175,6 +175,8 @@ class Host:
 
 
 def _encoded(value: Any) -> bytes:
+    if value is None:
+        return b"null"
     try:
         text = json.dumps(value, default=_plain, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:

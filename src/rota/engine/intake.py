@@ -8,17 +8,15 @@ commits were under way (those of the runs, say) comes along.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from rota.engine.gathering import Gather, gather
-from rota.engine.queueing import Call, at_rest, queue, queue_freely
+from rota.engine.queueing import IDS, Call, at_rest, made, queue
 from rota.model.delivery import Delivery, Lookup
 from rota.model.errors import ConflictError
-from rota.model.ids import run_id as new_id
 from rota.model.instants import Micros
 from rota.model.job import Overlap
 from rota.model.ledger import JobRecord, Outcome
@@ -139,7 +137,7 @@ class Intake:
 
 def new_delivery_id(now: Micros) -> str:
     """`d` before what a run's id looks like, so that the two are told apart."""
-    return f"d{new_id(now, secrets.randbits)}"
+    return f"d{IDS.new(now)}"
 
 
 def record(tx: Tx, arrivals: Sequence[Arrival], now: Micros) -> list[Receipt]:
@@ -192,7 +190,7 @@ def _write(tx: Tx, arrivals: Sequence[Arrival], now: Micros) -> list[Receipt]:
         for arrival, call in zip(arrivals, calls, strict=True)
         if _is_free(call) and arrival.gather is None
     ]
-    written = queue_freely(tx, free, now) if free else []
+    written = tx.bulk.queue(made(free, now)) if free else []
     runs = {(run.job_id, run.trigger_id, run.occurrence_key): run.id for run in written}
     receipts: list[Receipt] = []
     for arrival, call in zip(arrivals, calls, strict=True):

@@ -80,7 +80,7 @@ class Pipes:
         """Take what is in the pipes now, without waiting for more."""
         for name in ("stdout", "stderr"):
             for _ in range(_DRAIN):
-                if not self._read(name):
+                if self._read(name) < _CHUNK:  # less than was asked for: there was no more
                     break
 
     def close(self) -> None:

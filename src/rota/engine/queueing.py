@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from rota.model.ids import run_id as new_run_id
+from rota.model.ids import RunIds
 from rota.model.instants import Micros
 from rota.model.job import Job, Overlap
 from rota.model.ledger import Event, JobRecord, Occurrence, Outcome
@@ -15,6 +15,7 @@ from rota.model.run import Reason, Run, RunState
 from rota.planning.overlap import admit
 from rota.ports.store import Tx
 
+IDS = RunIds(secrets.randbits)
 JITTER = Reason("jitter", "spread by jitter")
 SPREAD = Reason("spread", "spread: catching up")
 # More than the priorities of two jobs (-1000 to 1000) can differ by.
@@ -63,7 +64,7 @@ def queue(tx: Tx, call: Call, now: Micros) -> tuple[Run | None, Reason]:
             outcome, reason = Outcome.SKIPPED, admission.reason
         else:
             run, cancel = _run(call, now), admission.cancel
-    key = call.key or (run.id if run is not None else new_run_id(now, secrets.randbits))
+    key = call.key or (run.id if run is not None else IDS.new(now))
     occurrence = _occurrence(call, now, key, (outcome, reason), run)
     made_up = call.makes_up and run is not None
     if not tx.ledger.add(occurrence) and not (made_up and tx.ledger.amend(occurrence)):
@@ -107,13 +108,13 @@ def queue_all(tx: Tx, calls: Sequence[Call], now: Micros) -> list[Run]:
     return runs
 
 
-def queue_freely(tx: Tx, calls: Sequence[Call], now: Micros) -> list[Run]:
-    """Write the occurrences and runs of calls that no other run is in the way of, and that are not in the ledger yet."""
+def made(calls: Sequence[Call], now: Micros) -> list[tuple[Occurrence, Run]]:
+    """The occurrences and runs of calls that no other run is in the way of, for `tx.bulk.queue`; a microsecond apart."""
     runs = [_run(call, now + place) for place, call in enumerate(calls)]
-    return tx.bulk.queue([
+    return [
         (_occurrence(call, now, call.key or run.id, (call.verdict, call.reason), run), run)
         for call, run in zip(calls, runs, strict=True)
-    ])  # fmt: skip
+    ]
 
 
 def join(tx: Tx, call: Call, run_id: str, now: Micros) -> None:
@@ -165,7 +166,7 @@ def default_params(job: Job) -> dict[str, Any]:
 
 
 def _run(call: Call, now: Micros) -> Run:
-    identity = new_run_id(now, secrets.randbits)
+    identity = IDS.new(now)
     return Run(
         id=identity,
         job_id=call.job.id,
@@ -177,7 +178,9 @@ def _run(call: Call, now: Micros) -> Run:
         due_at=call.due_at,
         reason=call.wait_reason if call.wait else call.reason,
         not_before=now + call.wait if call.wait else None,
-        inputs={"params": default_params(call.job), **call.inputs},
+        inputs=call.inputs
+        if "params" in call.inputs
+        else {"params": default_params(call.job), **call.inputs},
         group=None if call.job.concurrency is None else call.job.concurrency.group,
         priority=call.job.priority - (BEHIND if call.behind else 0),
     )

@@ -106,6 +106,15 @@ class Run:
         """Whether it makes up for a moment of the past by a person's wish, and so stands back for what is due."""
         return bool(self.inputs.get("backfill"))
 
+    def taken_up(self, token: int, owner: str, now: Micros) -> Run:
+        """This run as its owner has it from `now` on."""
+        # As `dataclasses.replace` would, in a fifth of the time: done for each of thousands of runs a second.
+        taken = object.__new__(Run)
+        taken.__dict__.update(
+            self.__dict__, state=RunState.RUNNING, token=token, owner=owner, started_at=self.started_at or now
+        )
+        return taken
+
 
 @dataclass(frozen=True)
 class StepRun:

@@ -58,7 +58,12 @@ class Bulk:
         new = {run_id for (run_id,) in self._session.all(q.ADD_OCCURRENCES, rows=rows)}
         runs = [run for _, run in items if run.id in new]
         if runs:
-            self._session.change(q.ADD_RUNS, rows=_encode([_run(run) for run in runs]))
+            inputs = {
+                id(run.inputs): run.inputs for run in runs
+            }  # those of many runs may be one and the same
+            texts = {identity: to_json(given) for identity, given in inputs.items()}
+            rows = _encode([_run(run, texts[id(run.inputs)]) for run in runs])
+            self._session.change(q.ADD_RUNS, rows=rows)
             self.append([
                 Event("run_queued", run.queued_at, run.job_id, run.id, {"key": run.occurrence_key}) for run in runs
             ])  # fmt: skip
@@ -78,10 +83,12 @@ class Bulk:
 
     def succeed(self, ends: Sequence[PlainEnd]) -> set[str]:
         """End runs with their step and attempt, begun or not; ids of those that were still running under their token."""
-        ended = {run_id for (run_id,) in self._session.all(q.END_RUNS, rows=_encode(ends))}
+        rows = _encode(ends)
+        ended = {run_id for (run_id,) in self._session.all(q.END_RUNS, rows=rows)}
         ours = [end for end in ends if end.run_id in ended]
         if ours:
-            rows = _encode(ours)
+            if len(ours) < len(ends):
+                rows = _encode(ours)
             self._session.change(q.END_STEPS, rows=rows)
             self._session.change(q.END_ATTEMPTS, rows=rows)
             self.append([
@@ -91,7 +98,8 @@ class Bulk:
 
     def append(self, events: Sequence[Event]) -> None:
         """Add to the feed."""
-        rows = [(event.kind, event.at, event.job_id, event.run_id, to_json(event.data)) for event in events]
+        # An object within the rows: SQLite gives back its text, and nobody has to make that one by one.
+        rows = [(event.kind, event.at, event.job_id, event.run_id, dict(event.data)) for event in events]
         self._session.change(q.ADD_EVENTS, rows=_encode(rows))
 
 
@@ -102,8 +110,8 @@ def _occurrence(one: Occurrence) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _run(run: Run) -> tuple[object, ...]:
+def _run(run: Run, inputs: str) -> tuple[object, ...]:
     return (
         run.id, run.job_id, run.state, run.definition, run.queued_at, run.trigger_id, run.occurrence_key,
-        run.due_at, run.reason.code, run.reason.text, to_json(run.inputs), run.group, run.priority, run.not_before,
+        run.due_at, run.reason.code, run.reason.text, inputs, run.group, run.priority, run.not_before,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rota.model.errors import StoreError
 
-_OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
+_OLDEST_SQLITE = (3, 38, 0)  # STRICT tables; `->>`
 PAGES_AT_ONCE = 200  # given back in one commit: a moment's work
 OURS = frozenset({"alembic_version", "occurrences"})  # tables by which a state file is known
 # Pages (of 4 KB) of the log after which a commit also moves them into the file: eight times SQLite's own, since
@@ -37,7 +37,7 @@ class Database:
         if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
             raise StoreError(
                 f"SQLite {sqlite3.sqlite_version} is too old",
-                hint="use a Python whose sqlite3 module has SQLite 3.37 or newer",
+                hint="use a Python whose sqlite3 module has SQLite 3.38 or newer",
                 permanent=True,
             )
         if not read_only:

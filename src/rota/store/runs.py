@@ -23,6 +23,9 @@ else:
     q = queries("run_queries")
 
 _EVER = -(2**63)  # before every instant
+_STATES: Mapping[str, RunState] = {
+    state.value: state for state in RunState
+}  # a tenth of an enumeration's own look-up
 
 
 class Runs:
@@ -315,7 +318,7 @@ def _run(row: Row) -> Run:
     return Run(
         id_,
         job_id,
-        RunState(state),
+        _STATES[state],
         definition,
         queued_at,
         trigger_id,

@@ -56,7 +56,7 @@ class SqlStore:
         self._workspace_id = workspace_id
         self._texts = texts
         self._readers = Readers(self._reader, database.path)
-        self._writer = Writer(self._writing, database.path)
+        self._writer = Writer(self._writing, database.path, database.busy_timeout)
 
     def prepare(self) -> None:
         """Make sure that the tables are what this version needs, and look for compiled statements."""
@@ -131,4 +131,6 @@ class SqlStore:
         return SqlTx(self._database.connect(), self._workspace_id, self._database.path)
 
     def _writing(self) -> SqlTx:
-        return SqlTx(self._database.connect(write=True), self._workspace_id, self._database.path)
+        connection = self._database.connect(write=True)
+        connection.execute("PRAGMA busy_timeout=0")  # the writer waits in its own way
+        return SqlTx(connection, self._workspace_id, self._database.path)

@@ -10,6 +10,7 @@ import contextlib
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     _Future = asyncio.Future[Any] | concurrent.futures.Future[Any]
 
 MAX_BATCH = 256  # functions to a commit: bounds the wait of the first one
+# Seconds between two tries while another process writes. SQLite's own waits grow to 0.1 s: beside one that writes
+# again and again, a daemon would find its turn by chance only.
+AGAIN = 0.001
 
 
 class _Write:
@@ -55,11 +59,15 @@ class _Write:
 
 
 class Writer:
-    """Owns the connection that writes; its thread starts with the first write."""
+    """Owns the connection that writes; its thread starts with the first write.
 
-    def __init__(self, open_tx: Callable[[], SqlTx], path: Path) -> None:
+    `open_tx`: a connection that does not wait for locks by itself; `patience`: seconds to wait for another process.
+    """
+
+    def __init__(self, open_tx: Callable[[], SqlTx], path: Path, patience: float) -> None:
         self._open_tx = open_tx
         self._path = path
+        self._patience = patience
         self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._gate = threading.Lock()  # over what follows: who may still come in
         self._thread: threading.Thread | None = None
@@ -134,7 +142,7 @@ class Writer:
 
     def _transact(self, tx: SqlTx, batch: list[_Write]) -> None:
         connection = tx.connection
-        connection.execute("BEGIN IMMEDIATE")
+        self._begin(connection)
         try:
             if len(batch) == 1:
                 self._apply(tx, batch[0])
@@ -152,6 +160,19 @@ class Writer:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        """Be the one process that writes, as soon as no other one does."""
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                    raise
+                time.sleep(AGAIN)
+            else:
+                return
 
     def _apply(self, tx: SqlTx, write: _Write) -> None:
         try:
