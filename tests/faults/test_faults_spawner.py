@@ -25,7 +25,7 @@ from tests.support.spawning import (
 from rota.engine.process_tree import FAMILY, become_subreaper
 from rota.engine.spawner import Spawner
 from rota.model.errors import StepError
-from rota.ports.processes import Exit
+from rota.ports.processes import Command, Exit
 
 # Seconds that tell an end from a wait for a `sleep 300`, on the slowest machine.
 HUNG = 150.0
@@ -194,3 +194,32 @@ def test_a_spawner_that_cannot_start_says_so(scene: Scene) -> None:
         with_spawner(story, program=["/no/python"])
     with pytest.raises(StepError, match="the spawner ended"):
         with_spawner(story, program=["/bin/false"])
+
+
+def test_a_program_is_looked_for_as_a_shell_would(scene: Scene) -> None:
+    """In the PATH of its own environment, from its own folder, past what cannot be executed."""
+    for folder, text, mode in (("one", "no program", 0o644), ("two", "#!/bin/sh\necho two\nexit 3\n", 0o755)):
+        (scene.path / folder).mkdir()
+        (scene.path / folder / "tool").write_text(text)
+        (scene.path / folder / "tool").chmod(mode)
+    printed: list[bytes] = []
+
+    async def story(spawner: Spawner) -> list[Exit | str]:
+        found: list[Exit | str] = []
+        for program, path in (
+            ("tool", "none:one:two:/bin"),
+            ("two/tool", ""),
+            ("tool", "one"),
+            ("tool", "none"),
+        ):
+            command = Command((program,), scene.path, {"PATH": path}, None)
+            try:
+                found.append(await spawner.run(command, lambda _stream, data: printed.append(data)))
+            except StepError as error:
+                found.append(error.message)
+        return found
+
+    assert with_spawner(story) == [
+        Exit(3), Exit(3), "`tool` may not be executed", "there is no program `tool`",
+    ]  # fmt: skip
+    assert b"".join(printed) == b"two\ntwo\n"

@@ -18,7 +18,7 @@ from rota.ports.batches import Answer, HostBatch
 # gets the time for that.
 SLOW = 0.02
 STARTING = 0.4
-_CHUNK = 262_144
+_CHUNK = 65_536  # of a quarter of a megabyte, memory would be mapped and unmapped for each answer
 
 
 class Printed:

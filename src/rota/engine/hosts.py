@@ -309,7 +309,7 @@ class _Host:
         size = 0
         try:
             await loop.sock_sendall(self._line, request)
-            while size <= _MAX_ANSWER and (piece := await loop.sock_recv(self._line, 262_144)):
+            while size <= _MAX_ANSWER and (piece := await loop.sock_recv(self._line, 65_536)):
                 pieces.append(piece)
                 size += len(piece)
                 if piece.endswith(b"\n"):

@@ -13,13 +13,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import Protocol, TypeVar
 
 from rota.engine.process_table import Proc, alive, carries, children, look, runs, send, snapshot
 
-if TYPE_CHECKING:
-    import subprocess
 
+class _HasPid(Protocol):
+    @property
+    def pid(self) -> int: ...
+
+
+_P = TypeVar("_P", bound=_HasPid)
 _FREEZE_ROUNDS = 20
 _CROWD = 500  # a tree that has grown beyond this is a fork bomb and gets no grace
 _PR_SET_CHILD_SUBREAPER = 36
@@ -38,7 +42,7 @@ class Family:
         self._working = 0
         self.subreaper = False
 
-    def start(self, begin: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    def start(self, begin: Callable[[], _P]) -> _P:
         """Start a child that is ours to reap."""
         with self._lock:
             child = begin()

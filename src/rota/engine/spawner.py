@@ -26,7 +26,7 @@ from rota.model.job import ProcessLimits
 from rota.ports.processes import MARKER, Command, Exit, OnOutput
 
 _MARKERS = (MARKER, "ROTA_STEP", "ROTA_ATTEMPT")
-_PIECE = 262_144
+_PIECE = 65_536  # of a quarter of a megabyte, memory would be mapped and unmapped for each message
 _PATIENCE = 15.0  # seconds beyond the grace: longer than an ending ever takes
 # -P: a file in the folder that happens to be called json.py must not be imported
 PROGRAM = (sys.executable, "-P", "-m", "rota.engine.spawner_child")

@@ -21,9 +21,11 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
+from rota.engine import spawning
 from rota.engine.cgroups import Group, Groups, groups_of_ours
 from rota.engine.limits import Caps, overrun, restrict
 from rota.engine.process_tree import FAMILY, Tree, become_subreaper
+from rota.engine.spawning import Process
 
 _LAST_GRACE = 1.0  # what a command gets when the daemon is gone
 _PATIENCE = 10.0
@@ -31,6 +33,7 @@ _WATCH_EVERY = 0.2
 _WATCH_SHARE = 10  # a look at the limits may cost a tenth of a processor
 _LENGTH = 4
 _CLOEXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+_PIECE = 65_536  # of a quarter of a megabyte, memory would be mapped and unmapped for each message
 _waitid: Any = getattr(os, "waitid", None)  # macOS has it since Python 3.13
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -65,12 +68,12 @@ class _Command:
     def __init__(
         self,
         start: Mapping[str, Any],
-        popen: subprocess.Popen[bytes],
+        process: Process,
         group: Group | None,
         watched: Caps | None,
     ) -> None:
         self.number = int(start["start"])
-        self.popen = popen
+        self.process = process
         self.markers: dict[str, str] = start["markers"]
         self.group = group
         self.watched = watched
@@ -85,23 +88,26 @@ class _Command:
     @cached_property
     def tree(self) -> Tree:
         """Its tree; made when it is asked for: a look at a process that just starts takes as long as the start."""
-        return Tree(self.popen.pid, self.markers, kill_all=self.group.kill if self.group else None)
+        return Tree(self.process.pid, self.markers, kill_all=self.group.kill if self.group else None)
 
     def has_ended(self) -> bool:
         """Whether its own process has; that is not reaped yet, so that nobody else can have its pid."""
         if _waitid is not None:
             how = os.WEXITED | os.WNOHANG | os.WNOWAIT
-            return _waitid(os.P_PID, self.popen.pid, how) is not None
-        return self.popen.poll() is not None
+            return _waitid(os.P_PID, self.process.pid, how) is not None
+        return self.process.poll() is not None
 
     def cut_short(self) -> None:
         """Kill its own process, where it must not do anything more; it is not reaped yet, so its pid is its own."""
         if self.kill_first and not self.has_ended():
-            self.popen.kill()
+            self.process.kill()
 
     def left_nothing(self) -> bool:
         """Whether its tree ended with it, as far as a cheap look can tell."""
-        return self.tree.surely_gone(root_ended=True) and not (self.group and self.group.populated())
+        # Nothing was left to us at all: most commands need no look at their tree, which costs as much as a start.
+        alone = FAMILY.subreaper and not FAMILY.orphans()
+        gone = alone or self.tree.surely_gone(root_ended=True)
+        return gone and not (self.group and self.group.populated())
 
 
 class Spawner:
@@ -153,13 +159,14 @@ class Spawner:
     def _receive(self) -> bool:
         """Take what the daemon says; False when it is gone."""
         try:
-            data, fds, _, _ = socket.recv_fds(self._line, 262_144, 64, socket.MSG_DONTWAIT | _CLOEXEC)
+            data, fds, _, _ = socket.recv_fds(self._line, _PIECE, 64, socket.MSG_DONTWAIT | _CLOEXEC)
         except (BlockingIOError, InterruptedError):
             return True
         except OSError:
             return False
-        for fd in fds:
-            os.set_inheritable(fd, False)  # noqa: FBT003 # the signature of os
+        if not _CLOEXEC:
+            for fd in fds:
+                os.set_inheritable(fd, False)  # noqa: FBT003 # the signature of os
         self._fds += fds
         for message in self._frames.feed(data):
             if "start" in message:
@@ -178,19 +185,10 @@ class Spawner:
         fds, self._fds = self._fds[: start["fds"]], self._fds[start["fds"] :]
         stdout, stderr, stdin = (*fds, self._nothing)[:3]
         group = self._groups.make(str(start["start"]), caps) if self._groups else None
-        popen: subprocess.Popen[bytes]
+        argv, cwd, env = start["argv"], start["cwd"], start["env"]
         try:
-            popen = FAMILY.start(
-                lambda: subprocess.Popen(
-                    start["argv"],
-                    cwd=start["cwd"],
-                    env=start["env"],
-                    stdin=stdin,
-                    stdout=stdout,
-                    stderr=stderr,
-                    start_new_session=True,
-                    preexec_fn=_preparation(group, caps),  # noqa: PLW1509 # there is one thread only
-                )
+            process = FAMILY.start(
+                lambda: spawning.start(argv, cwd, env, (stdin, stdout, stderr), _preparation(group, caps))
             )
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             about = [getattr(error, "errno", None), getattr(error, "strerror", None) or str(error)]
@@ -201,7 +199,7 @@ class Spawner:
         finally:
             for fd in fds:
                 os.close(fd)
-        command = _Command(start, popen, group, self._to_watch(caps, group))
+        command = _Command(start, process, group, self._to_watch(caps, group))
         self._commands[command.number] = command
         FAMILY.begin()
 
@@ -254,9 +252,9 @@ class Spawner:
             command.limit = command.limit or command.group.overrun()
             self._emptied.append(command.group)
         self._emptied = [group for group in self._emptied if not group.remove()]
-        code = command.popen.poll()  # None: not even SIGKILL ended it, it waits for the kernel
+        code = command.process.poll()  # None: not even SIGKILL ended it, it waits for the kernel
         if code is not None:
-            FAMILY.forget(command.popen.pid)
+            FAMILY.forget(command.process.pid)
         FAMILY.finish()
         del self._commands[command.number]
         self._send({"number": command.number, "over": code, "limit": command.limit})

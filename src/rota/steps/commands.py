@@ -95,12 +95,15 @@ def _names_file(ctx: StepContext) -> Iterator[str]:
     try:
         yield path
     finally:
-        with suppress(OSError):
-            os.unlink(path)  # noqa: PTH108 # a hot path
+        if os.path.lexists(path):
+            with suppress(OSError):
+                os.unlink(path)  # noqa: PTH108 # a hot path
 
 
 def _read_names(path: str, ctx: StepContext) -> dict[str, Any]:
     limit = ctx.config.limits.value
+    if not os.access(path, os.F_OK):
+        return {}
     try:
         with open(path, "rb") as file:  # noqa: PTH123 # a hot path
             data = file.read(limit + 1)

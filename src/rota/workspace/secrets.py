@@ -30,8 +30,11 @@ class Secrets:
     def known(self) -> Mapping[str, str]:
         """The stored secrets."""
         try:
-            status = os.stat(self._path)  # noqa: PTH116 # a hot path
+            # Asked several times for each run, mostly of no file: an exception takes three times as long as this look.
+            status = os.stat(self._path) if os.access(self._path, os.F_OK) else None  # noqa: PTH116
         except FileNotFoundError:
+            status = None
+        if status is None:
             if self._stamp is not None:
                 self._stamp, self._known = None, {}
             return self._known
