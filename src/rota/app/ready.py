@@ -10,8 +10,8 @@ from rota.workspace.layout import Layout
 _PROGRAM = """
 import sys
 from pathlib import Path
-from rota.store import open_store
-open_store(Path(sys.argv[1]), cache=Path(sys.argv[2])).close()
+from rota.store import make_ready
+make_ready(Path(sys.argv[1]), Path(sys.argv[2]))
 """
 
 

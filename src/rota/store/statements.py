@@ -125,9 +125,9 @@ class TextFile:
         except (OSError, ValueError):
             pass
 
-    def keep(self) -> None:
-        """Write the file, if it does not count and this process had to compile anything."""
-        if self._counts or not _known:
+    def keep(self, *, all_of_them: bool = False) -> None:
+        """Write the file, if it does not count and this process had to compile anything (or is there to do so)."""
+        if self._counts or not (_known or all_of_them):
             return
         _known.update(compile_all())
         body = json.dumps([_stamps(), _known]).encode()

@@ -48,6 +48,14 @@ def is_ready(path: Path, cache: Path) -> bool:
     return texts.counts and is_head(path)
 
 
+def make_ready(path: Path, cache: Path) -> None:
+    """Create or update the state at `path`, and keep every statement, compiled, in `cache`."""
+    open_store(path, cache=cache).close()
+    texts = TextFile(cache)
+    texts.load()
+    texts.keep(all_of_them=True)
+
+
 class SqlStore:
     """The `ports.store.Store` of one workspace in `database`; `texts`: where compiled statements are kept."""
 
