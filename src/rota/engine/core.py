@@ -242,7 +242,7 @@ class Engine:
     async def _schedule(self) -> Micros | None:
         due = await self.scheduler.run_once(spread=True)
         self._wakes["dispatcher"].set()
-        return None if due is None else due - self.scheduler.ahead
+        return None if due is None else self.scheduler.wake_before(due)
 
     async def _dispatch(self) -> Micros | None:
         wake_at = await self.dispatcher.run_once()

@@ -18,6 +18,7 @@ from rota.engine.plain_recipes import Recipe
 from rota.engine.questions import expire
 from rota.engine.recovery import give_back
 from rota.engine.retries import called_off
+from rota.engine.scheduler import AHEAD, CROWD, EACH
 from rota.engine.work import Claimed, Work
 from rota.model.config import WorkspaceConfig
 from rota.model.errors import LostClaimError, StoreError
@@ -29,6 +30,7 @@ from rota.ports.clock import Clock
 from rota.ports.crash import crash_point
 from rota.ports.store import Store, Tx
 
+EARLY = AHEAD + CROWD * EACH  # microseconds: how long before its instant the scheduler may queue a run
 SPARE = 10  # candidates that are looked at beyond twice the free places, since some may be at a limit
 log = structlog.get_logger("rota.dispatcher")
 
@@ -152,6 +154,7 @@ class Dispatcher:
             everything = len(runs) < wanted
             if self._only is not None:
                 runs = [run for run in runs if run.id == self._only]
+            runs = [run for run in runs if not _is_early(run, now)]
             seen |= {run.id: run for run in runs}
             could = self._store.read(partial(self._choose, runs=list(seen.values()), free=most))
             chosen = self._within(could, free)
@@ -222,17 +225,23 @@ class Dispatcher:
             crash_point("dispatcher.claimed")
             self._work.start(claimed)
 
+    @property
+    def room(self) -> int:
+        """How many more could be claimed now, were all of them calls to hosts."""
+        return self._free() + self._work.ahead - len(self._about_to_start)
+
     def claim_new(self, tx: Tx, runs: Sequence[Run], now: Micros) -> Claimed:
         """Claim what may start of runs that are queued in this transaction: one commit and one wait fewer.
 
         None where others wait for a place already: it is their turn first.
         """
-        free = self._free()
+        free = self._free() - len(self._about_to_start)
         ready = [run for run in runs if run.state is RunState.QUEUED]
         waiting = tx.runs.claimable(now, len(ready) + 1)
-        if not self.accepting or self._only is not None or free <= 0 or len(waiting) > len(ready):
+        most = free + self._work.ahead
+        if not self.accepting or self._only is not None or most <= 0 or len(waiting) > len(ready):
             return Claimed()
-        chosen = self._within(self._choose(tx, ready, free + self._work.ahead), free)
+        chosen = self._within(self._choose(tx, ready, most), free)
         claimed = self._claim(tx, chosen, now)
         self._about_to_start |= claimed.ids
         return claimed
@@ -270,6 +279,11 @@ class Dispatcher:
         except Exception:  # the executor ends it with the reason
             log.exception("definition_failed", run=run.id, job=run.job_id)
             return None
+
+
+def _is_early(run: Run, now: Micros) -> bool:
+    """Whether the scheduler has queued it ahead of its instant. Much later is no such thing, but a clock set back."""
+    return run.due_at is not None and now < run.due_at <= now + EARLY
 
 
 def _release(tx: Tx, run: Run, now: Micros) -> None:

@@ -35,6 +35,9 @@ TURN = 0.002  # seconds that deciding may take before others get their turn
 # How long before it is due a moment is written down, so that its run can start at the instant itself: deciding and
 # the commit take 2 to 3 ms, which was most of a run's lateness. A crash in between leaves a claimed run, as ever.
 AHEAD: Micros = 5_000
+# And so much longer for each further moment of the same instant; for so many of them at most.
+EACH: Micros = 300
+CROWD = 400
 # A clock that is corrected by less than this is neither set back nor forward.
 SET: Micros = MINUTE
 log = structlog.get_logger("rota.scheduler")
@@ -52,6 +55,11 @@ class _Due:
 
 class Starter(Protocol):
     """Who claims and starts runs."""
+
+    @property
+    def room(self) -> int:
+        """How many more could be claimed now."""
+        ...
 
     def claim_new(self, tx: Tx, runs: Sequence[Run], now: Micros) -> Claimed:
         """Claim what may start of runs that are queued in this transaction: one commit and one wait fewer."""
@@ -85,6 +93,10 @@ class Scheduler:
         self._latest: Micros | None = None
         self._spread = False
         self._late = 0  # runs of this pass that are late
+        self._written: list[
+            Claimed
+        ] = []  # what was claimed for an instant that is yet to come, and this is it:
+        self._instant: Micros = 0
         self._wall = WallWatch(clock)
         self.starter: Starter | None = None
         self.ahead: Micros = 0
@@ -102,8 +114,10 @@ class Scheduler:
         try:
             await self._mind_the_clock()
             wake_at = await self._handle_due()
-        except StoreError as error:
-            self._ailment = str(error)
+        except Exception as error:
+            await self._start_written()
+            if isinstance(error, StoreError):
+                self._ailment = str(error)
             raise
         self._leap, self._ailment = 0, None
         return wake_at
@@ -111,6 +125,9 @@ class Scheduler:
     async def _handle_due(self) -> Micros | None:
         while True:
             triggers, now = self._next_due()
+            if self._written and not (triggers and now == self._instant):
+                await self._start_written()
+                continue
             if not triggers:
                 return self._store.read(lambda tx: tx.triggers.next_due())
             ids = {trigger.job_id for trigger in triggers}
@@ -134,12 +151,41 @@ class Scheduler:
     def _next_due(self) -> tuple[list[TriggerRecord], Micros]:
         """What is due, and now; else what is due at the next instant, if that is near, and that instant."""
         now = self._clock.now()
-        near = self._store.read(lambda tx: tx.triggers.due(now + self.ahead, BATCH))
+        longest = self.ahead + CROWD * EACH if self.ahead else 0
+        near = self._store.read(lambda tx: tx.triggers.due(now + longest, CROWD))
         due = [trigger for trigger in near if trigger.next_due is None or trigger.next_due <= now]
         if due or not near:
-            return due, now
+            return due[:BATCH], now
         instant = near[0].next_due or now
-        return [trigger for trigger in near if trigger.next_due == instant], instant
+        upcoming = [trigger for trigger in near if trigger.next_due == instant]
+        if instant - now > self._lead(len(upcoming)):
+            return [], now
+        return upcoming[: min(BATCH, self._room())], instant
+
+    def wake_before(self, due: Micros) -> Micros:
+        """When to begin with what is due at that instant: the more that is, the longer it takes to write it down."""
+        return (
+            due - self._lead(len(self._store.read(lambda tx: tx.triggers.due(due, CROWD))))
+            if self.ahead
+            else due
+        )
+
+    def _lead(self, count: int) -> Micros:
+        """How long before their instant to begin with so many moments: none where no run would find a place."""
+        room = min(count, self._room())
+        return self.ahead + (room - 1) * EACH if room > 0 and self.ahead else 0
+
+    def _room(self) -> int:
+        return CROWD if self.starter is None else self.starter.room
+
+    async def _start_written(self) -> None:
+        """At their instant, start the runs that were written down before it."""
+        written, self._written = self._written, []
+        if written and (early := seconds_until(self._instant, self._clock.now())) > 0:
+            await self._clock.sleep(early, self._never, exactly=True)
+        for claimed in written:
+            if self.starter is not None:
+                self.starter.start(claimed)
 
     async def _mind_the_clock(self) -> None:
         """When the wall clock was set back, triggers that ran ahead of it come back to now.
@@ -171,10 +217,10 @@ class Scheduler:
         """Write what was decided, all in one commit; where one item cannot be written, the others are."""
         try:
             claimed = await self._store.write(partial(self._apply, due=due, stuck=stuck, now=now))
-            if claimed is not None and self.starter is not None:
-                if (early := seconds_until(now, self._clock.now())) > 0:
-                    await self._clock.sleep(early, self._never, exactly=True)
-                self.starter.start(claimed)
+            self._written.append(claimed)
+            self._instant = now
+            if now <= self._clock.now():
+                await self._start_written()
         except Exception as error:
             if len(due) + len(stuck) == 1 and not isinstance(error, StoreError):
                 log.exception("trigger_not_recorded", trigger=(due[0].trigger if due else stuck[0]))
@@ -188,9 +234,7 @@ class Scheduler:
             for trigger in stuck:
                 await self._record((), [trigger], now)
 
-    def _apply(
-        self, tx: Tx, due: Sequence[_Due], stuck: Sequence[TriggerRecord], now: Micros
-    ) -> Claimed | None:
+    def _apply(self, tx: Tx, due: Sequence[_Due], stuck: Sequence[TriggerRecord], now: Micros) -> Claimed:
         """Write it; the runs that could be claimed in the same transaction."""
         calls: list[Call] = []
         for item in self._advanced(tx, due):
@@ -204,7 +248,7 @@ class Scheduler:
             if tx.triggers.advance(trigger, since=trigger.since, next_due=None):
                 words = f"trigger `{trigger.trigger_id}` could not be computed; see .rota/logs/daemon.log"
                 tx.jobs.set_error(trigger.job_id, words, now)
-        return None if self.starter is None or not runs else self.starter.claim_new(tx, runs, now)
+        return Claimed() if self.starter is None or not runs else self.starter.claim_new(tx, runs, now)
 
     def _advanced(self, tx: Tx, due: Sequence[_Due]) -> list[_Due]:
         """Move the triggers on; those that moved, and whose jobs are what they were at the decision."""

@@ -9,7 +9,7 @@ from tests.support.world import World
 
 from rota.engine.work import Claimed
 from rota.model.config import Limits
-from rota.model.run import RunState
+from rota.model.run import Run, RunState
 
 EVERY = "schedule: every 10m\nsteps: [{id: a, act: hello}]\n"
 
@@ -17,6 +17,10 @@ EVERY = "schedule: every 10m\nsteps: [{id: a, act: hello}]\n"
 @pytest.fixture(autouse=True)
 def starter(world: World) -> None:
     world.engine.scheduler.starter = world.engine.dispatcher
+
+
+def everything(world: World) -> list[Run]:
+    return world.real.read(lambda tx: tx.runs.recent())
 
 
 def look(world: World) -> None:
@@ -126,3 +130,64 @@ def test_a_moment_may_be_written_down_early_but_its_run_starts_when_it_is_due(wo
     assert world.clock.now() >= due
     assert (world.attempts("a")[0].started_at, run.started_at) == (due, due)
     assert world.outcomes("j") == [("ran", "on_time")]
+
+
+def test_the_more_is_due_at_an_instant_the_sooner_it_is_begun_with_but_nothing_starts_early(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rota.engine.scheduler.BATCH", 2)
+    for number in range(5):
+        world.job(EVERY, f"j{number}")
+    due = world.clock.now() + 600_000_000
+    world.engine.scheduler.ahead = 5_000
+    assert world.engine.scheduler.wake_before(due) == due - 5_000 - 4 * 300
+    world.clock.set(due - 6_000)
+    look(world)
+    assert {(run.state, run.due_at, run.started_at) for run in everything(world)} == {
+        (RunState.SUCCEEDED, due, due)
+    }
+    assert len(world.began) == 5
+    assert {attempt.started_at for run in everything(world) for attempt in world.attempts("a", run)} == {due}
+
+
+def test_what_finds_no_place_at_its_instant_waits_for_one(world: World) -> None:
+    world.settings(limits=Limits(runs=2))
+    for number in range(5):
+        world.job(EVERY, f"j{number}")
+    due = world.clock.now() + 600_000_000
+    world.engine.scheduler.ahead = 5_000
+    world.clock.set(due - 5_000)
+    look(world)
+    assert sorted(run.state for run in everything(world)) == [RunState.QUEUED] * 3 + [RunState.SUCCEEDED] * 2
+    assert {run.started_at for run in everything(world)} == {None, due}
+
+
+def test_what_was_queued_before_it_is_due_waits_for_its_instant(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It could not be claimed with its queueing, since another run waited for a place already."""
+    world.job(EVERY)
+    world.job("on: manual\nsteps: [{act: hello}]\n", "earlier")
+    due = world.clock.now() + 600_000_000
+    world.start("earlier")
+    world.clock.set(due - 5_000)
+    scheduler, dispatcher = world.engine.scheduler, world.engine.dispatcher
+    scheduler.ahead = 5_000
+
+    async def story() -> None:
+        instant = asyncio.Event()
+        monkeypatch.setattr(world.clock, "sleep", lambda *_args, **_more: instant.wait())
+        looking = asyncio.create_task(scheduler.run_once())
+        await world.until(lambda: len(everything(world)) == 2)
+        monkeypatch.undo()
+        await dispatcher.run_once()
+        await world.idle()
+        assert (world.state("earlier"), world.state()) == (RunState.SUCCEEDED, RunState.QUEUED)
+        world.clock.set(due)
+        instant.set()
+        await looking
+        await dispatcher.run_once()
+        await world.idle()
+
+    asyncio.run(story())
+    assert (world.state(), world.run().started_at) == (RunState.SUCCEEDED, due)
