@@ -49,15 +49,15 @@ FULL = Size()
 QUICK = Size(
     python=20_000,
     shell=2_000,
-    spread=333,
-    spread_seconds=20.0,
-    seconds=15,
+    spread=250,
+    spread_seconds=15.0,
+    seconds=12,
     posts=10_000,
     post_seconds=5.0,
     idle=10.0,
     polls=200,
     polls_seconds=10.0,
-    many_seconds=8,
+    many_seconds=6,
     starts=5,
 )
 

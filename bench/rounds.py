@@ -13,7 +13,7 @@ from bench.table import number
 WORK = Path(__file__).resolve().parent / ".work"
 # `--rota`: what takes long is measured once, or left to the whole measurement; all in all under 3 minutes.
 QUICK_TURNS = {
-    **dict.fromkeys(("second", "spread", "burst", "idle", "index_10k", "many_100k"), 1),
+    **dict.fromkeys(("second", "spread", "burst", "hooks", "idle", "polls", "index_10k", "many_100k"), 1),
     **dict.fromkeys(("many_10k", "many_1M", "growth_1k", "growth_100k", "growth_1M"), 0),
 }
 

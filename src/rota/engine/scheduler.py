@@ -37,7 +37,7 @@ TURN = 0.002  # seconds that deciding may take before others get their turn
 AHEAD: Micros = 5_000
 # And so much longer for each further moment of the same instant; for so many of them at most.
 EACH: Micros = 300
-CROWD = 400
+CROWD = 600
 # A clock that is corrected by less than this is neither set back nor forward.
 SET: Micros = MINUTE
 log = structlog.get_logger("rota.scheduler")
