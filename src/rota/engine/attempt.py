@@ -238,6 +238,8 @@ def _storable(result: Any, kind: str) -> StepResult:
     if not isinstance(output, str):
         words = f"the step kind `{kind}` gave an output that is no text but a {type(output).__name__}"
         return Failed(Reason("bad_result", words), retry=False)
+    if output.isascii() and result.values == {} and not (isinstance(result, Done) and result.kept):
+        return result  # as most are
     try:
         values = json.loads(json.dumps(dict(result.values), allow_nan=False))
         json.dumps(dict(result.kept) if isinstance(result, Done) else None)

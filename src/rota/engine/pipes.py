@@ -93,7 +93,7 @@ class Pipes:
     def _take(self, name: str) -> None:
         """Hand one chunk on, and leave the pipe alone for a while when too much comes."""
         size = self._read(name)
-        pause = FLOW.pause(size, self._loop.time())
+        pause = FLOW.pause(size, self._loop.time()) if size else 0.0
         if pause and name in self._near:
             self._loop.remove_reader(self._near[name])
             self._loop.call_later(pause, self._go_on, name)

@@ -158,17 +158,25 @@ class Scheduler:
             return due[:BATCH], now
         instant = near[0].next_due or now
         upcoming = [trigger for trigger in near if trigger.next_due == instant]
-        if instant - now > self._lead(len(upcoming)):
+        if instant - now > self.ahead:
+            upcoming = self._at_rest(upcoming)
+        if not upcoming or instant - now > self._lead(len(upcoming)):
             return [], now
         return upcoming[: min(BATCH, self._room())], instant
 
     def wake_before(self, due: Micros) -> Micros:
         """When to begin with what is due at that instant: the more that is, the longer it takes to write it down."""
-        return (
-            due - self._lead(len(self._store.read(lambda tx: tx.triggers.due(due, CROWD))))
-            if self.ahead
-            else due
-        )
+        if not self.ahead:
+            return due
+        upcoming = self._at_rest(self._store.read(lambda tx: tx.triggers.due(due, CROWD)))
+        return due - self._lead(max(1, len(upcoming)))
+
+    def _at_rest(self, triggers: list[TriggerRecord]) -> list[TriggerRecord]:
+        """Those whose jobs have no run now: of others, one that ends in time would be taken to be in the way."""
+        if len(triggers) <= 1:
+            return triggers
+        busy = self._store.read(lambda tx: tx.bulk.busy(sorted({trigger.job_id for trigger in triggers})))
+        return [trigger for trigger in triggers if trigger.job_id not in busy]
 
     def _lead(self, count: int) -> Micros:
         """How long before their instant to begin with so many moments: none where no run would find a place."""

@@ -64,8 +64,11 @@ async def run_command(
     Raises StepError (permanent) for what cannot be passed to a program or started.
     """
     environment = dict(ctx.env if env is None else env)
-    for text in (*argv, *(f"{name}={value}" for name, value in environment.items())):
-        _check_passable(text)
+    texts = [*argv, *(f"{name}={value}" for name, value in environment.items())]
+    whole = "".join(texts)
+    if not whole.isascii() or "\0" in whole or len(whole) > _LONGEST:  # else each of them can be passed
+        for text in texts:
+            _check_passable(text)
     if not argv or not argv[0]:
         raise StepError("the command is empty", permanent=True, hint="name a program")
     given = None if stdin is None else stdin.encode("utf-8", "replace")
@@ -103,6 +106,8 @@ class Capture:
 
     def text(self) -> str:
         """What was kept of stdout, without newlines at its end; says so where something was left out."""
+        if not self._kept and self.complete:
+            return ""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         text = decoder.decode(bytes(self._kept), self.complete)  # a character cut in half is left out too
         return text.rstrip("\n") if self.complete else text + _left_out(self.left_out)

@@ -6,8 +6,8 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +44,13 @@ async def run_and_collect(
     Names come from lines `name=value` in the file $ROTA_OUTPUT, else from stdout when that is one JSON object.
     """
     cwd = _folder(keys.cwd, ctx)
-    with _names_file(ctx) as names_file:
+    names_file = _names_file(ctx)
+    try:
         environment = {**env, "ROTA_OUTPUT": names_file}
         result = await run_command(ctx, argv, cwd=cwd, env=environment, stdin=_stdin(keys.stdin, ctx))
         values = _read_names(names_file, ctx) or _names_in_stdout(result)
+    finally:
+        _forget(names_file)
     failure = result.failure(keys.ok_codes)
     if failure is not None:
         return Failed(failure.reason, failure.exit_code, output=failure.output, values=values)
@@ -82,9 +85,8 @@ def _stdin(raw: str | None, ctx: StepContext) -> str | None:
     return fill_text(raw, ctx, lambda name: stored.get(name, f"${{{name}}}"))
 
 
-@contextmanager
-def _names_file(ctx: StepContext) -> Iterator[str]:
-    """The path of $ROTA_OUTPUT. The file is there once the command writes to it, and gone afterwards.
+def _names_file(ctx: StepContext) -> str:
+    """The path of $ROTA_OUTPUT. The file is there once the command writes to it.
 
     Most commands never do; a folder and a file of its own for each cost a third of what /bin/true takes in all.
     """
@@ -92,12 +94,13 @@ def _names_file(ctx: StepContext) -> Iterator[str]:
     path = f"{folder}/{ctx.run.id}.{ctx.step.id}.{ctx.attempt}.{secrets.token_hex(4)}"
     if not os.path.isdir(folder):  # noqa: PTH112 # a hot path
         Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        yield path
-    finally:
-        if os.path.lexists(path):
-            with suppress(OSError):
-                os.unlink(path)  # noqa: PTH108 # a hot path
+    return path
+
+
+def _forget(path: str) -> None:
+    if os.path.lexists(path):
+        with suppress(OSError):
+            os.unlink(path)  # noqa: PTH108 # a hot path
 
 
 def _read_names(path: str, ctx: StepContext) -> dict[str, Any]:
