@@ -308,7 +308,8 @@ while time.monotonic() < end:
         os._exit(0)
     os.setsid()
 """
-    run(cancel_after(python(marked, chain, tmp_path), lambda: len(marked.survivors()) > 5, 0.3))
+    # Six, of which a slow look misses those that replace themselves meanwhile.
+    run(cancel_after(python(marked, chain, tmp_path), lambda: len(marked.survivors()) > 3, 0.3))
     assert marked.survivors() == []
 
 
