@@ -185,11 +185,9 @@ class PlainRuns:
 
     async def _write_back(self, plains: Sequence[PlainRun]) -> None:
         try:
-            for plain in plains:
-                try:
-                    await self._store.write(partial(_release, run=plain.run, now=self._clock.now()))
-                except LostClaimError:
-                    log.warning("claim_lost", run=plain.run.id, job=plain.run.job_id)
+            runs = [plain.run for plain in plains]
+            for lost in await self._store.write(partial(_release, runs=runs, now=self._clock.now())):
+                log.warning("claim_lost", run=lost.id, job=lost.job_id)
             crash_point("plain.given_back")
         finally:  # what could not be written is found by the dispatcher: ours, and at work nowhere
             for plain in plains:
@@ -286,5 +284,12 @@ def _internal(error: Exception) -> Failed:
     return Failed(Reason("internal", f"{type(error).__name__}: {error}"), retry=False)
 
 
-def _release(tx: Tx, run: Run, now: Micros) -> None:
-    tx.runs.release(run, now, _BACK)
+def _release(tx: Tx, runs: Sequence[Run], now: Micros) -> list[Run]:
+    """Give runs back; those that are not ours any more."""
+    lost: list[Run] = []
+    for run in runs:
+        try:
+            tx.runs.release(run, now, _BACK)
+        except LostClaimError:
+            lost.append(run)
+    return lost

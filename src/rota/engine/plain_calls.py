@@ -22,7 +22,7 @@ from rota.ports.clock import Clock
 
 BATCH = 64  # calls to a message
 AT_ONCE = 2  # hosts at work on quick calls: as many as a small machine has cores
-AHEAD = 500  # calls that are claimed before their turn: a commit that claims many costs little more than one of ten
+AHEAD = 900  # calls that are claimed before their turn: a commit that claims many costs little more than one of ten
 CALM = 1.0  # seconds after a slow call in which nothing is claimed ahead
 log = structlog.get_logger("rota.plain")
 

@@ -37,7 +37,7 @@ TURN = 0.002  # seconds that deciding may take before others get their turn
 AHEAD: Micros = 5_000
 # And so much longer for each further moment of the same instant; for so many of them at most.
 EACH: Micros = 300
-CROWD = 600
+CROWD = 1000
 # A clock that is corrected by less than this is neither set back nor forward.
 SET: Micros = MINUTE
 log = structlog.get_logger("rota.scheduler")
@@ -160,7 +160,8 @@ class Scheduler:
         upcoming = [trigger for trigger in near if trigger.next_due == instant]
         if instant - now > self.ahead:
             upcoming = self._at_rest(upcoming)
-        if not upcoming or instant - now > self._lead(len(upcoming)):
+        begun = bool(self._written) and instant == self._instant
+        if not upcoming or (not begun and instant - now > self._lead(len(upcoming))):
             return [], now
         return upcoming[: min(BATCH, self._room())], instant
 
@@ -168,13 +169,11 @@ class Scheduler:
         """When to begin with what is due at that instant: the more that is, the longer it takes to write it down."""
         if not self.ahead:
             return due
-        upcoming = self._at_rest(self._store.read(lambda tx: tx.triggers.due(due, CROWD)))
-        return due - self._lead(max(1, len(upcoming)))
+        upcoming = self._store.read(lambda tx: tx.triggers.due(due, CROWD))
+        return due - self._lead(1 if len(upcoming) <= 1 else max(1, len(self._at_rest(upcoming))))
 
     def _at_rest(self, triggers: list[TriggerRecord]) -> list[TriggerRecord]:
         """Those whose jobs have no run now: of others, one that ends in time would be taken to be in the way."""
-        if len(triggers) <= 1:
-            return triggers
         busy = self._store.read(lambda tx: tx.bulk.busy(sorted({trigger.job_id for trigger in triggers})))
         return [trigger for trigger in triggers if trigger.job_id not in busy]
 

@@ -142,7 +142,20 @@ def test_the_more_is_due_at_an_instant_the_sooner_it_is_begun_with_but_nothing_s
     world.engine.scheduler.ahead = 5_000
     assert world.engine.scheduler.wake_before(due) == due - 5_000 - 4 * 300
     world.clock.set(due - 6_000)
-    look(world)
+
+    async def story() -> None:
+        instant = asyncio.Event()
+        with monkeypatch.context() as patch:
+            patch.setattr(world.clock, "sleep", lambda *_args, **_more: instant.wait())
+            looking = asyncio.create_task(world.engine.scheduler.run_once())
+            await world.until(lambda: len(everything(world)) == 5)  # all of them before their instant
+            assert world.began == []
+        world.clock.set(due)
+        instant.set()
+        await looking
+        await world.idle()
+
+    asyncio.run(story())
     assert {(run.state, run.due_at, run.started_at) for run in everything(world)} == {
         (RunState.SUCCEEDED, due, due)
     }
