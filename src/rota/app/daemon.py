@@ -57,7 +57,7 @@ class Door(Protocol):
 
 
 class Daemon:
-    """One life of the daemon. `on_ready` is called when every loop runs; `on_report` after every sync."""
+    """One life of the daemon. `on_ready` is called, in a thread, when every loop runs; `on_report` after every sync."""
 
     def __init__(
         self,
@@ -115,8 +115,9 @@ class Daemon:
         gate = Gate(self._app, engine)
         await self._open_door(gate)
         door = asyncio.create_task(self._door.serve(gate, self._stop))
-        self._on_ready()
         self._manager.ready("serving")
+        # Beside the loops: to count a million jobs takes half a second, in which nothing would start.
+        telling = asyncio.create_task(asyncio.to_thread(self._tell_ready))
         # What is loaded by now stays. To walk all of it for garbage takes 65 ms each time, in which nobody is answered.
         gc.freeze()
         try:
@@ -125,7 +126,13 @@ class Daemon:
             await asyncio.wait({door}, timeout=CLOSING)
             for task in (*tasks, door):
                 task.cancel()
-            await asyncio.gather(*tasks, door, return_exceptions=True)
+            await asyncio.gather(*tasks, door, telling, return_exceptions=True)
+
+    def _tell_ready(self) -> None:
+        try:
+            self._on_ready()
+        except Exception:  # it is told by `rota status` as well
+            log.exception("ready_not_told")
 
     async def _open_door(self, gate: Gate) -> None:
         try:
