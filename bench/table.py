@@ -28,7 +28,7 @@ def table(report: Report) -> str:
     head = [
         "figure",
         "unit",
-        "rota: median (low–high)",
+        "rota",
         "goal",
         *(peer.name for peer in report.peers),
         "machine limit",
@@ -54,22 +54,19 @@ def _row(report: Report, figure: Figure) -> list[str]:
     name = figure.name
     own = report.of(ROTA).get(name)
     goal = f"{GOALS[name].text} {_MARKS[met(report, name)]}" if name in GOALS and own is not None else ""
-    peers = [_median(peer.figures.get(name)) for peer in report.peers]
+    peers = [_spread(peer.figures.get(name)) for peer in report.peers]
     limits = report.of(LIMITS)
     limit = limits.get(name) or limits.get(_LIMIT_OF.get(name, ""))
-    return [figure.title, figure.unit, _spread(own), goal, *peers, _median(limit)]
+    return [figure.title, figure.unit, _spread(own), goal, *peers, _spread(limit)]
 
 
 def _spread(summary: Summary | None) -> str:
+    """The median, and the least and the greatest of several rounds."""
     if summary is None:
         return ""
     if len(summary.values) == 1:
         return number(summary.median)
     return f"{number(summary.median)} ({number(summary.low)}–{number(summary.high)})"
-
-
-def _median(summary: Summary | None) -> str:
-    return "" if summary is None else number(summary.median)
 
 
 def _aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -67,9 +67,13 @@ class Dispatcher:
         self._full_since: Micros = 0
         self._limits: dict[str, int] = {}
         self.started = False  # whether the last pass had something to start
+        self._instant: Micros | None = (
+            None  # when the first run is due that this pass found queued ahead of its instant
+        )
 
     async def run_once(self) -> Micros | None:
         """Start what may start, end what is to end; when a waiting run wants to go on (None: none does)."""
+        self._instant = None
         await self._end_cancelled()
         await self._take_back()
         expiry = await self._expire()
@@ -77,11 +81,11 @@ class Dispatcher:
             await self._claim_and_start(self._candidates())
         wakes = (self._store.read(lambda tx: tx.runs.next_wake()), expiry)
         wake = min((moment for moment in wakes if moment is not None), default=None)
-        if wake is None or wake > (now := self._clock.now()):
-            return wake
-        return (
-            now + SECOND
-        )  # its time has come, and it finds no free place: looked at again soon, not in a spin
+        if wake is not None and wake <= (now := self._clock.now()):
+            wake = (
+                now + SECOND
+            )  # its time has come, and it finds no free place: looked at again soon, not in a spin
+        return min((moment for moment in (wake, self._instant) if moment is not None), default=None)
 
     async def _expire(self) -> Micros | None:
         """Let the runs go on that waited for an answer long enough; when the next one has."""
@@ -154,7 +158,7 @@ class Dispatcher:
             everything = len(runs) < wanted
             if self._only is not None:
                 runs = [run for run in runs if run.id == self._only]
-            runs = [run for run in runs if not _is_early(run, now)]
+            runs = self._without_early(runs, now)
             seen |= {run.id: run for run in runs}
             could = self._store.read(partial(self._choose, runs=list(seen.values()), free=most))
             chosen = self._within(could, free)
@@ -168,6 +172,12 @@ class Dispatcher:
         self._full_since = self._full_since if full else now
         self._calls_alone = bool(chosen) and len(chosen) >= free and self._is_call(chosen[-1])
         return chosen
+
+    def _without_early(self, runs: Sequence[Run], now: Micros) -> list[Run]:
+        """Those whose instant has come; the others are looked at again when it does."""
+        early = [run.due_at for run in runs if run.due_at is not None and _is_early(run, now)]
+        self._instant = min((*early, *(() if self._instant is None else (self._instant,))), default=None)
+        return [run for run in runs if not _is_early(run, now)]
 
     def _still_full(self, tx: Tx) -> frozenset[str]:
         """Jobs that were at their limit at the last pass, and still are; now and then they are looked at anew."""

@@ -216,7 +216,9 @@ def test_what_was_queued_before_it_is_due_waits_for_its_instant(
         looking = asyncio.create_task(scheduler.run_once())
         await world.until(lambda: len(everything(world)) == 2)
         monkeypatch.undo()
-        await dispatcher.run_once()
+        assert await dispatcher.run_once() == due, (
+            "it looks again when the instant has come, whoever wakes it or not"
+        )
         await world.idle()
         assert (world.state("earlier"), world.state()) == (RunState.SUCCEEDED, RunState.QUEUED)
         world.clock.set(due)
