@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.rota import Rota, new_workspace, run_here
+from tests.support.rota import Rota, eventually, new_workspace, run_here
 
 GOOD = "schedule: daily\nsteps:\n  - run: echo good\n"
 
@@ -255,3 +255,23 @@ def test_no_permission(rota: Rota, mode: int) -> None:
     finally:
         (outside / ".rota").chmod(0o700)
         shutil.rmtree(outside)
+
+
+def test_a_daemon_that_takes_long_to_start_is_not_said_to_have_failed(
+    rota: Rota, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rota.cli.daemon.READY_WITHIN", 0.0)
+    monkeypatch.setenv("ROTA_PORT", "0")
+    said = rota.quick("up", "--background", code=1)
+    pid = re.search(r"the daemon \(pid (\d+)\) goes on starting", said.err)
+    assert pid
+    assert "rota status" in said.hint
+    eventually(lambda: "rota runs on" in rota.read(".rota/logs/daemon.out"), "it runs all the same")
+    assert rota.daemon_pid() == int(pid[1])
+
+
+def test_a_daemon_that_ends_at_once_says_why(rota: Rota) -> None:
+    (rota.root / ".rota/state.db").write_bytes(b"no database" * 1000)
+    said = rota("up", "--background", code=1)
+    assert "did not start: " in said.err
+    assert "state.db is not a rota state file" in said.err

@@ -18,7 +18,7 @@ from rota.cli.errors import hint_of
 from rota.cli.opening import json_option, workspace
 from rota.cli.output import iso, note, paint, print_json
 
-READY_WITHIN = 20.0
+READY_WITHIN = 60.0
 DOWN_WITHIN = 60.0
 ENDED_WITHIN = 5.0  # of its lock given up
 
@@ -51,11 +51,11 @@ def _serve(app: Any, overrides: dict[str, Any]) -> None:
     from rota.app.ready import make_ready
 
     make_ready(app.layout)
+    # Not in `ready`: that is called in a thread, while the loop imports what it needs.
+    from rota.app.queries import status
     from rota.web.door import Door
 
     def ready() -> None:
-        from rota.app.queries import status
-
         view = status(app)
         jobs = ", ".join(f"{count} {state}" for state, count in sorted(view.jobs.items())) or "no jobs yet"
         note(f"rota runs on {app.layout.root} ({view.timezone}): {jobs}. Ctrl-C ends it.")
@@ -106,16 +106,22 @@ def _start_in_background(app: Any, options: list[str]) -> None:
             note(f"It runs in the background (pid {child.pid}). hint: `rota status`, `rota down`")
             return
         if child.poll() is not None:
-            break
+            raise RotaError(
+                f"the daemon did not start: {_last_word(output) or f'it ended with {child.returncode}'}",
+                hint=f"see {output}",
+            )
         time.sleep(0.03)
-    raise RotaError(f"the daemon did not start: {_last_word(output)}", hint=f"see {output}")
+    raise RotaError(
+        f"the daemon (pid {child.pid}) goes on starting, but is not ready after {READY_WITHIN:.0f} seconds",
+        hint=f"ask `rota status` in a while; see {app.layout.logs / 'daemon.log'}",
+    )
 
 
 def _last_word(output: Path) -> str:
     """What a daemon said at its end, without the hint: that one is about this command's own trouble."""
     said = [line for line in output.read_text("utf-8", "replace").splitlines() if line.strip()]
     spoken = [line.removeprefix("rota: ") for line in said if not line.startswith("hint: ")]
-    return spoken[-1] if spoken else "no word from it"
+    return spoken[-1] if spoken else ""
 
 
 @click.command("down")

@@ -164,7 +164,9 @@ def test_the_more_is_due_at_an_instant_the_sooner_it_is_begun_with_but_nothing_s
     assert min(attempt.started_at for attempt in attempts) >= due
 
 
-def test_a_run_that_ends_before_the_instant_is_in_nobodys_way(world: World) -> None:
+def test_a_run_that_ends_before_the_instant_is_in_nobodys_way(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its job is not decided on early, though others of the same instant are."""
     for number in range(5):
         world.job(EVERY, f"j{number}")
@@ -174,9 +176,15 @@ def test_a_run_that_ends_before_the_instant_is_in_nobodys_way(world: World) -> N
     world.clock.set(due - 5_900)
 
     async def story() -> None:
+        instant = asyncio.Event()
+        monkeypatch.setattr(world.clock, "sleep", lambda *_args, **_more: instant.wait())
         looking = asyncio.create_task(world.engine.scheduler.run_once())
         await world.until(lambda: len(everything(world)) == 5)
+        monkeypatch.undo()
         await world.engine.dispatcher.run_once()
+        await world.until(lambda: world.state("j3") is RunState.SUCCEEDED)
+        world.clock.set(due)
+        instant.set()
         await looking
         await world.engine.dispatcher.run_once()
         await world.idle()
