@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
 import signal
 import time
 from collections.abc import Iterator
@@ -22,11 +24,19 @@ from tests.support.spawning import (
     with_spawner,
 )
 
+from rota.engine import spawner as spawner_module
 from rota.engine.process_tree import FAMILY, become_subreaper
 from rota.engine.spawner import Spawner
 from rota.model.errors import StepError
 from rota.ports.processes import Command, Exit
 
+PUT = """
+import os, time
+every = bytes(range(256))
+def put(fd, data):
+    while data:
+        data = data[os.write(fd, data):]
+"""
 # Seconds that tell an end from a wait for a `sleep 300`, on the slowest machine.
 HUNG = 150.0
 
@@ -223,3 +233,115 @@ def test_a_program_is_looked_for_as_a_shell_would(scene: Scene) -> None:
         Exit(3), Exit(3), "`tool` may not be executed", "there is no program `tool`",
     ]  # fmt: skip
     assert b"".join(printed) == b"two\ntwo\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "stdout", "stderr"),
+    [
+        ("pass", 0, 0),
+        ("put(1, every); put(2, every)", 1, 1),
+        ("put(1, every * 60); put(2, every)", 60, 1),  # 15 KB: still part of the answer
+        ("put(1, every * 70)", 70, 0),  # more than that, at once
+        ("put(1, every * 250); put(2, every * 250)", 250, 250),  # as much as the pipes hold
+        ("put(1, every * 4000)", 4000, 0),  # more: it waits until somebody reads
+        ("put(1, every); time.sleep(0.1); put(1, every); put(2, every)", 2, 1),
+        ("put(1, every); os.close(1); time.sleep(0.1); put(2, every)", 1, 1),
+    ],
+)
+def test_what_a_command_prints_comes_whole_however_much_and_however_fast(
+    scene: Scene, script: str, stdout: int, stderr: int
+) -> None:
+    every = bytes(range(256))
+    came: dict[str, bytes] = {"stdout": b"", "stderr": b""}
+
+    def on_output(stream: str, data: bytes) -> None:
+        came[stream] += data
+
+    async def story(spawner: Spawner) -> Exit:
+        return await spawner.run(scene.python(PUT + script), on_output)
+
+    assert with_spawner(story) == Exit(0)
+    assert came == {"stdout": every * stdout, "stderr": every * stderr}
+
+
+def test_where_no_more_files_can_be_opened_a_command_that_goes_on_is_ended_and_says_so(scene: Scene) -> None:
+    async def story(spawner: Spawner) -> None:
+        assert await spawner.run(scene.shell("exit 3"), nothing) == Exit(3)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        spare = [os.open(os.devnull, os.O_RDONLY) for _ in range(200)]  # no number below the highest is free
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(spare) + 1, hard))
+        try:
+            assert await spawner.run(scene.shell("exit 4"), nothing) == Exit(4)
+            with pytest.raises(StepError, match="too many files are open") as raised:
+                await spawner.run(scene.shell("echo begun; sleep 300"), nothing)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            for fd in spare:
+                os.close(fd)
+        assert not raised.value.permanent
+        assert scene.running() == []
+        assert await spawner.run(scene.shell("sleep 0.05; exit 5"), nothing) == Exit(5)
+
+    with_spawner(story)
+
+
+@pytest.fixture
+def two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine with two processors."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+
+
+def test_under_pressure_a_second_spawner_helps_and_the_death_of_one_is_not_the_others(
+    scene: Scene, two: None
+) -> None:
+    async def story(spawner: Spawner) -> list[Exit | BaseException]:
+        await asyncio.gather(*(spawner.run(scene.shell("true"), nothing) for _ in range(50)))
+        await until(lambda: len(helpers(psutil.Process())) == 2)
+        done: list[Exit | BaseException] = []
+        while not any(isinstance(end, StepError) for end in done):  # until both are ready, one does it all
+            runs = [
+                asyncio.create_task(spawner.run(scene.shell("sleep 0.4; exit 3"), nothing)) for _ in range(30)
+            ]
+            await until(lambda: len(scene.running()) >= 30)
+            helpers(psutil.Process())[-1].kill()
+            done = list(await asyncio.gather(*runs, return_exceptions=True))
+        assert scene.running() == []
+        return done
+
+    done = with_spawner(story)
+    ends = [end for end in done if end == Exit(3)]
+    lost = [end for end in done if isinstance(end, StepError) and end.code == "spawner_ended"]
+    assert len(ends) + len(lost) == 30
+    assert ends, "what the other had started goes on"
+
+
+def test_a_second_spawner_that_nobody_needs_any_more_is_ended(
+    scene: Scene, two: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spawner_module, "IDLE", 0.5)
+
+    async def story(spawner: Spawner) -> None:
+        await asyncio.gather(*(spawner.run(scene.shell("true"), nothing) for _ in range(50)))
+        await until(lambda: len(helpers(psutil.Process())) == 1)
+        assert await spawner.run(scene.shell("exit 7"), nothing) == Exit(7)
+
+    with_spawner(story)
+
+
+def test_what_is_cancelled_before_it_was_started_is_not_started(scene: Scene) -> None:
+    async def story(spawner: Spawner) -> None:
+        assert await spawner.run(scene.shell("true"), nothing) == Exit(0)
+        helper().suspend()  # it is busy with something else
+        command = scene.shell("echo >> started; sleep 300")
+        runs = [asyncio.create_task(spawner.run(command, nothing)) for _ in range(30)]
+        await asyncio.sleep(0.01)
+        for run in runs:
+            run.cancel()
+        await asyncio.sleep(0.01)
+        helper().resume()
+        await asyncio.wait(runs)
+        assert all(run.cancelled() for run in runs)
+        assert await spawner.run(scene.shell("exit 3"), nothing) == Exit(3)
+
+    with_spawner(story)
+    assert not (scene.path / "started").exists()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rota.model.errors import StepError
 from rota.ports.processes import OnOutput
 
+_OUTPUTS = ("stdout", "stderr")
 _CHUNK = 65_536
 _DRAIN = 256  # chunks: more than any pipe holds, and an end to what is written into it for ever
 
@@ -37,11 +38,17 @@ class Pipes:
     """Pipes for one child. `far`: its ends (stdout, stderr, and stdin where it is fed), closed by `hand_over`.
 
     `on_output` may be replaced. `failure`: what it raised, told to `on_failure` at once; what comes
-    after that is dropped. Raises StepError when the system has no more pipes.
+    after that is dropped. `outputs`: False where others make the pipes of stdout and stderr, which may be adopted
+    later. Raises StepError when the system has no more pipes.
     """
 
     def __init__(
-        self, on_output: OnOutput, on_failure: Callable[[], None], stdin: bytes | None = None
+        self,
+        on_output: OnOutput,
+        on_failure: Callable[[], None],
+        stdin: bytes | None = None,
+        *,
+        outputs: bool = True,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self.on_output = on_output
@@ -51,25 +58,34 @@ class Pipes:
         self._unsent = memoryview(stdin or b"")
         self.far: list[int] = []
         try:
-            self._open(feed=stdin is not None)
+            self._open(_OUTPUTS if outputs else (), feed=stdin is not None)
         except OSError as error:
             self.close()
             words = error.strerror or error
             raise StepError(f"the command could not be started: {words}", code="not_started") from error
 
-    def _open(self, *, feed: bool) -> None:
-        for name in ("stdout", "stderr"):
-            self._near[name], far = os.pipe()
+    def _open(self, outputs: Sequence[str], *, feed: bool) -> None:
+        for name in outputs:
+            near, far = os.pipe()
             self.far.append(far)
+            self._near[name] = near
+        for name in outputs:
+            self._watch(name)
         if feed:
             far, self._near["stdin"] = os.pipe()
             self.far.append(far)
-        for name, fd in self._near.items():
-            os.set_blocking(fd, False)
-            if name == "stdin":
-                self._loop.add_writer(fd, self._write)
-            else:
-                self._loop.add_reader(fd, self._take, name)
+            os.set_blocking(self._near["stdin"], False)
+            self._loop.add_writer(self._near["stdin"], self._write)
+
+    def adopt(self, fds: Sequence[int]) -> None:
+        """Read stdout and stderr from these from now on."""
+        for name, fd in zip(_OUTPUTS, fds, strict=True):
+            self._near[name] = fd
+            self._watch(name)
+
+    def _watch(self, name: str) -> None:
+        os.set_blocking(self._near[name], False)
+        self._loop.add_reader(self._near[name], self._take, name)
 
     def hand_over(self) -> None:
         """The child has its ends: close them here, so that each pipe ends with its last writer."""
@@ -78,7 +94,7 @@ class Pipes:
 
     def drain(self) -> None:
         """Take what is in the pipes now, without waiting for more."""
-        for name in ("stdout", "stderr"):
+        for name in _OUTPUTS:
             for _ in range(_DRAIN):
                 if self._read(name) < _CHUNK:  # less than was asked for: there was no more
                     break
@@ -116,13 +132,21 @@ class Pipes:
         if not data:
             self._shut(name)
             return 0
+        self.deliver(name, data)
+        return len(data)
+
+    def deliver(self, name: str, data: bytes) -> None:
+        """Hand output on, wherever it was read."""
         if self.failure is None:
             try:
                 self.on_output(name, data)
             except Exception as error:  # noqa: BLE001 # raised again by whoever waits for the child
-                self.failure = error
-                self._on_failure()
-        return len(data)
+                self.fail(error)
+
+    def fail(self, error: Exception) -> None:
+        """No output can be taken any more."""
+        self.failure = self.failure or error
+        self._on_failure()
 
     def _write(self) -> None:
         try:
