@@ -51,10 +51,7 @@ class Attempts:
 
     def open_log(self, attempt: Try) -> OutputLog:
         """Where the output of a try goes; no file before its first byte."""
-        # In one go: joining five parts takes as long as two writes to the log.
-        path = Path(
-            f"{self._workspace}/.rota/logs/runs/{attempt.run.id}/{attempt.step.id}.{attempt.number}.log"
-        )
+        path = f"{self._workspace}/.rota/logs/runs/{attempt.run.id}/{attempt.step.id}.{attempt.number}.log"
         limits = self._config().limits
         return OutputLog(path, limits.output, limits.excerpt, self._masker())
 
@@ -65,7 +62,8 @@ class Attempts:
             result = _storable(result, attempt.step.kind)
             if isinstance(result, Done):
                 result = self.deliver(attempt, result)
-            result = _masked(result, self._masker())
+            if not isinstance(result, Done) or result.output or result.values:
+                result = _masked(result, self._masker())
             if isinstance(result, Failed):
                 output.write("rota", f"{result.reason.text}\n".encode())
         finally:

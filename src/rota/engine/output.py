@@ -142,8 +142,8 @@ class OutputLog:
     `total`: bytes that came (before masking).
     """
 
-    def __init__(self, path: Path, cap: int, excerpt: int, masker: Masker) -> None:
-        self.path = path
+    def __init__(self, path: str, cap: int, excerpt: int, masker: Masker) -> None:
+        self._path = path
         self.total = 0
         self.error: str | None = None
         self._masker = masker
@@ -158,6 +158,11 @@ class OutputLog:
         self._fd: int | None = None
         self._line_open = False
         self._closed = False
+
+    @property
+    def path(self) -> Path:
+        """Its file; made when it is asked for: most logs stay empty."""
+        return Path(self._path)
 
     @property
     def truncated(self) -> bool:
@@ -220,12 +225,12 @@ class OutputLog:
             if self._fd is None:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-                self._fd = os.open(self.path, flags, 0o600)
+                self._fd = os.open(self._path, flags, 0o600)
             rest = memoryview(data)
             while rest:
                 rest = rest[os.write(self._fd, rest) :]
         except OSError as error:
-            self.error = f"the log could not be written to {self.path}: {error.strerror or error}"
+            self.error = f"the log could not be written to {self._path}: {error.strerror or error}"
 
 
 def _left_out(count: int) -> bytes:

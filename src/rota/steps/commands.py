@@ -45,12 +45,16 @@ async def run_and_collect(
     """
     cwd = _folder(keys.cwd, ctx)
     names_file = _names_file(ctx)
+    names: dict[str, Any] | None = {}
     try:
         environment = {**env, "ROTA_OUTPUT": names_file}
         result = await run_command(ctx, argv, cwd=cwd, env=environment, stdin=_stdin(keys.stdin, ctx))
-        values = _read_names(names_file, ctx) or _names_in_stdout(result)
+        names = _read_names(names_file, ctx)
+        values = names or _names_in_stdout(result)
     finally:
-        _forget(names_file)
+        if names is not None:
+            with suppress(OSError):
+                os.unlink(names_file)  # noqa: PTH108 # a hot path
     failure = result.failure(keys.ok_codes)
     if failure is not None:
         return Failed(failure.reason, failure.exit_code, output=failure.output, values=values)
@@ -97,21 +101,14 @@ def _names_file(ctx: StepContext) -> str:
     return path
 
 
-def _forget(path: str) -> None:
-    if os.path.lexists(path):
-        with suppress(OSError):
-            os.unlink(path)  # noqa: PTH108 # a hot path
-
-
-def _read_names(path: str, ctx: StepContext) -> dict[str, Any]:
+def _read_names(path: str, ctx: StepContext) -> dict[str, Any] | None:
+    """The names that were written to $ROTA_OUTPUT; None where it was not written to."""
+    if not os.path.lexists(path):
+        return None
     limit = ctx.config.limits.value
-    if not os.access(path, os.F_OK):
-        return {}
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 # a hot path
+        with Path(path).open("rb") as file:
             data = file.read(limit + 1)
-    except FileNotFoundError:
-        return {}
     except OSError as error:
         ctx.say(f"$ROTA_OUTPUT cannot be read: {error.strerror}")
         return {}

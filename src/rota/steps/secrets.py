@@ -37,6 +37,8 @@ def stored_secrets_in(texts: Iterable[str], ctx: StepContext) -> dict[str, str]:
     A name that the job or the step sets in `env:` is left to it.
     """
     mentioned = set(re.findall(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)", "\n".join(texts)))
+    if not mentioned:
+        return {}
     return {
         name: value
         for name, value in ctx.services.secrets.known().items()

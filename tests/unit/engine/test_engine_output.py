@@ -17,7 +17,7 @@ NOTHING = Masker({})
 
 
 def log(path: Path, *, cap: int = 1_000, excerpt: int = 100, masker: Masker = NOTHING) -> OutputLog:
-    return OutputLog(path / "deep" / "down" / "a.log", cap, excerpt, masker)
+    return OutputLog(str(path / "deep" / "down" / "a.log"), cap, excerpt, masker)
 
 
 def test_no_file_before_the_first_byte(tmp_path: Path) -> None:
