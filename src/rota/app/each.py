@@ -12,11 +12,11 @@ from rota.app.commands import typed_params
 from rota.app.control import nudge
 from rota.app.queries import find_job
 from rota.app.wiring import App
-from rota.engine.queueing import Call, default_params, made, queue
+from rota.engine.queueing import Call, default_params, new_runs, queue
 from rota.model.errors import NotFoundError, RotaError
 from rota.model.job import Job, Overlap
-from rota.model.ledger import Occurrence
-from rota.model.run import Reason, Run
+from rota.model.run import Reason
+from rota.ports.bulk import NewRuns
 from rota.ports.store import Tx
 from rota.spec import from_json
 
@@ -39,7 +39,10 @@ def run_each(app: App, job_id: str, each: Iterable[Mapping[str, Any]]) -> list[s
         now = app.clock.now()
         calls = [Call(job, record.hash, "manual", now, BY_HAND, inputs=given) for given in batch]
         if job.overlap is Overlap.ALLOW:  # made before the transaction, in which others have to wait
-            ids += app.store.write_now(partial(_queue_freely, items=made(calls, now)))
+            new = new_runs(calls, now)
+            new.text  # noqa: B018 # made now
+            app.store.write_now(partial(_queue_freely, new=new))
+            ids += [row.run_id for row in new.rows]
         else:
             ids += app.store.write_now(partial(_queue, calls=calls, now=now))
         nudge(app.layout)
@@ -95,8 +98,8 @@ def _batches(inputs: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]
         yield batch
 
 
-def _queue_freely(tx: Tx, items: Sequence[tuple[Occurrence, Run]]) -> list[str]:
-    return [run.id for run in tx.bulk.queue(items)]
+def _queue_freely(tx: Tx, new: NewRuns) -> None:
+    tx.bulk.queue(new)
 
 
 def _queue(tx: Tx, calls: Sequence[Call], now: int) -> list[str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from rota.engine.gathering import Gather, gather
-from rota.engine.queueing import IDS, Call, at_rest, made, queue
+from rota.engine.queueing import IDS, Call, at_rest, new_runs, queue
 from rota.model.delivery import Delivery, Lookup
 from rota.model.errors import ConflictError
 from rota.model.instants import Micros
@@ -190,8 +190,11 @@ def _write(tx: Tx, arrivals: Sequence[Arrival], now: Micros) -> list[Receipt]:
         for arrival, call in zip(arrivals, calls, strict=True)
         if _is_free(call) and arrival.gather is None
     ]
-    written = tx.bulk.queue(made(free, now)) if free else []
-    runs = {(run.job_id, run.trigger_id, run.occurrence_key): run.id for run in written}
+    new = new_runs(free, now)
+    written = tx.bulk.queue(new) if free else ()
+    runs: dict[tuple[str, str, str | None], str] = {
+        (row.job_id, row.trigger_id, row.key): row.run_id for row in new.rows if row.run_id in written
+    }
     receipts: list[Receipt] = []
     for arrival, call in zip(arrivals, calls, strict=True):
         run_id: str | None

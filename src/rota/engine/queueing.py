@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,9 +14,11 @@ from rota.model.job import Job, Overlap
 from rota.model.ledger import Event, JobRecord, Occurrence, Outcome
 from rota.model.run import Reason, Run, RunState
 from rota.planning.overlap import admit
+from rota.ports.bulk import NewRun, NewRuns
 from rota.ports.store import Tx
 
 IDS = RunIds(secrets.randbits)
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 JITTER = Reason("jitter", "spread by jitter")
 SPREAD = Reason("spread", "spread: catching up")
 # More than the priorities of two jobs (-1000 to 1000) can differ by.
@@ -89,7 +92,8 @@ def queue_all(tx: Tx, calls: Sequence[Call], now: Micros) -> list[Run]:
     free = [call for call in calls if call.verdict is Outcome.RAN]
     busy = tx.bulk.busy(sorted({call.job.id for call in free if call.job.overlap is not Overlap.ALLOW}))
     runs: list[Run] = []
-    together: list[tuple[Occurrence, Run]] = []
+    together: dict[str, Run] = {}
+    rows: list[NewRun] = []
     one_by_one: list[tuple[Call, Micros]] = []
     for place, call in enumerate(calls):
         if call.verdict is not Outcome.RAN or (call.job.id in busy and call.job.overlap is not Overlap.ALLOW):
@@ -98,9 +102,11 @@ def queue_all(tx: Tx, calls: Sequence[Call], now: Micros) -> list[Run]:
         if call.job.overlap is not Overlap.ALLOW:
             busy.add(call.job.id)  # the next one of the same job finds this one in its way
         run = _run(call, now + place)
-        together.append((_occurrence(call, now, call.key or run.id, (call.verdict, call.reason), run), run))
-    if together:
-        runs += tx.bulk.queue(together)
+        together[run.id] = run
+        rows.append(_row(call, run, now, _encode(run.inputs)))
+    if rows:
+        added = tx.bulk.queue(NewRuns(rows))
+        runs += [run for run_id, run in together.items() if run_id in added]
     for call, instant in one_by_one:
         run_or_none, _ = queue(tx, call, instant)
         if run_or_none is not None:
@@ -108,13 +114,24 @@ def queue_all(tx: Tx, calls: Sequence[Call], now: Micros) -> list[Run]:
     return runs
 
 
-def made(calls: Sequence[Call], now: Micros) -> list[tuple[Occurrence, Run]]:
-    """The occurrences and runs of calls that no other run is in the way of, for `tx.bulk.queue`; a microsecond apart."""
-    runs = [_run(call, now + place) for place, call in enumerate(calls)]
-    return [
-        (_occurrence(call, now, call.key or run.id, (call.verdict, call.reason), run), run)
-        for call, run in zip(calls, runs, strict=True)
-    ]
+def new_runs(calls: Sequence[Call], now: Micros) -> NewRuns:
+    """The runs of calls that no other run is in the way of, for `tx.bulk.queue`; a microsecond apart."""
+    texts: dict[int, str] = {}  # what many are given is one and the same
+    rows = []
+    for place, call in enumerate(calls):
+        run = _run(call, now + place)
+        if (text := texts.get(id(call.inputs))) is None:
+            text = texts[id(call.inputs)] = _encode(run.inputs)
+        rows.append(_row(call, run, now, text))
+    return NewRuns(rows)
+
+
+def _row(call: Call, run: Run, now: Micros, inputs: str) -> NewRun:
+    return NewRun(
+        run.id, run.job_id, run.trigger_id, run.occurrence_key or run.id, call.due_at, now, call.verdict, call.reason.code,
+        call.reason.text, call.until, call.count, run.state, run.definition, run.queued_at, run.reason.code,
+        run.reason.text, inputs, run.group, run.priority, run.not_before,
+    )  # fmt: skip
 
 
 def join(tx: Tx, call: Call, run_id: str, now: Micros) -> None:

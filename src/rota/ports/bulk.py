@@ -2,15 +2,55 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 from rota.model.instants import Micros
-from rota.model.ledger import Occurrence, TriggerRecord
-from rota.model.run import Run
+from rota.model.ledger import TriggerRecord
 
 # The reason code of a run that was claimed with many others: its only step has no row before it lasts, or ends.
 BEGUN = "begun"
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+class NewRun(NamedTuple):
+    """An occurrence and its run; texts are as the state keeps them, `inputs` JSON. `moments`: how many it stands for."""
+
+    run_id: str
+    job_id: str
+    trigger_id: str
+    key: str
+    due_at: Micros
+    noticed_at: Micros
+    outcome: str
+    reason_code: str
+    reason_text: str
+    until: Micros | None
+    moments: int
+    state: str
+    definition: str
+    queued_at: Micros
+    run_reason_code: str
+    run_reason_text: str
+    inputs: str
+    concurrency_group: str | None
+    priority: int
+    not_before: Micros | None
+
+
+class NewRuns:
+    """New runs to be queued together. `text`: as the state takes them; worked out at the first look, which may be
+    before the transaction in which others have to wait."""
+
+    def __init__(self, rows: Sequence[NewRun]) -> None:
+        self.rows = rows
+
+    @cached_property
+    def text(self) -> str:
+        """The rows as JSON."""
+        return _encode(self.rows)
 
 
 class PlainEnd(NamedTuple):
@@ -60,8 +100,8 @@ class BulkTable(Protocol):
         """`TriggersTable.advance` of many; (job id, trigger id) of those that were still where they were seen."""
         ...
 
-    def queue(self, items: Sequence[tuple[Occurrence, Run]]) -> list[Run]:
-        """Write occurrences and their runs; the runs whose occurrence was not in the ledger yet."""
+    def queue(self, new: NewRuns) -> Collection[str]:
+        """Write occurrences and their runs; ids of the runs whose occurrence was not in the ledger yet."""
         ...
 
     def claim(

@@ -12,10 +12,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rota.model.instants import Micros
-from rota.model.ledger import Event, Occurrence
-from rota.model.run import Run
-from rota.ports.bulk import Advance, PlainBegin, PlainEnd
-from rota.store.sql import Session, to_json
+from rota.ports.bulk import Advance, NewRuns, PlainBegin, PlainEnd
+from rota.store.sql import Session
 from rota.store.statements import queries
 
 if TYPE_CHECKING:
@@ -52,22 +50,15 @@ class Bulk:
         ]
         return set(self._session.all(q.ADVANCE, rows=_encode(rows)))
 
-    def queue(self, items: Sequence[tuple[Occurrence, Run]]) -> list[Run]:
-        """Write occurrences and their runs; the runs whose occurrence was not in the ledger yet."""
-        rows = _encode([_occurrence(occurrence) for occurrence, _ in items])
-        new = {run_id for (run_id,) in self._session.all(q.ADD_OCCURRENCES, rows=rows)}
-        runs = [run for _, run in items if run.id in new]
-        if runs:
-            inputs = {
-                id(run.inputs): run.inputs for run in runs
-            }  # those of many runs may be one and the same
-            texts = {identity: to_json(given) for identity, given in inputs.items()}
-            rows = _encode([_run(run, texts[id(run.inputs)]) for run in runs])
-            self._session.change(q.ADD_RUNS, rows=rows)
-            self.append([
-                Event("run_queued", run.queued_at, run.job_id, run.id, {"key": run.occurrence_key}) for run in runs
-            ])  # fmt: skip
-        return runs
+    def queue(self, new: NewRuns) -> set[str]:
+        """Write occurrences and their runs; ids of the runs whose occurrence was not in the ledger yet."""
+        added = {run_id for (run_id,) in self._session.all(q.ADD_OCCURRENCES, rows=new.text)}
+        if added:
+            if len(added) < len(new.rows):
+                new = NewRuns([row for row in new.rows if row.run_id in added])
+            self._session.change(q.ADD_RUNS, rows=new.text)
+            self._session.change(q.TELL_QUEUED, rows=new.text)
+        return added
 
     def claim(self, run_ids: Sequence[str], owner: str, now: Micros, lease_until: Micros) -> dict[str, int]:
         """Queued, or waiting with their time come -> running, as `begun`; tokens of those that were there to claim."""
@@ -91,27 +82,5 @@ class Bulk:
                 rows = _encode(ours)
             self._session.change(q.END_STEPS, rows=rows)
             self._session.change(q.END_ATTEMPTS, rows=rows)
-            self.append([
-                Event("run_succeeded", end.finished_at, end.job_id, end.run_id, {"reason": "done"}) for end in ours
-            ])  # fmt: skip
+            self._session.change(q.TELL_SUCCEEDED, rows=rows)
         return ended
-
-    def append(self, events: Sequence[Event]) -> None:
-        """Add to the feed."""
-        # An object within the rows: SQLite gives back its text, and nobody has to make that one by one.
-        rows = [(event.kind, event.at, event.job_id, event.run_id, dict(event.data)) for event in events]
-        self._session.change(q.ADD_EVENTS, rows=_encode(rows))
-
-
-def _occurrence(one: Occurrence) -> tuple[object, ...]:
-    return (
-        one.job_id, one.trigger_id, one.key, one.due_at, one.noticed_at, one.outcome, one.reason.code,
-        one.reason.text, one.run_id, one.until, one.count, to_json(one.detail),
-    )  # fmt: skip
-
-
-def _run(run: Run, inputs: str) -> tuple[object, ...]:
-    return (
-        run.id, run.job_id, run.state, run.definition, run.queued_at, run.trigger_id, run.occurrence_key,
-        run.due_at, run.reason.code, run.reason.text, inputs, run.group, run.priority, run.not_before,
-    )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from rota.ports.bulk import BEGUN, PlainBegin, PlainEnd
+from rota.ports.bulk import BEGUN, NewRun, PlainBegin, PlainEnd
 from rota.store.core import statement
 
 
@@ -16,12 +16,8 @@ def _from_rows(names: str) -> str:
     return f"WITH j AS MATERIALIZED (SELECT {columns} FROM json_each(:rows)) "
 
 
-def _insert(table: str, names: str, **constants: str) -> str:
-    """INSERT of :rows, whose values are the columns `names`; `constants` are SQL."""
-    columns = ["workspace_id", *names.split(), *constants]
-    values = [":workspace_id", *(f"j.{name}" for name in names.split()), *constants.values()]
-    # `WHERE true`: without it, SQLite takes ON CONFLICT for a join's ON.
-    return f"{_from_rows(names)}INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(values)} FROM j WHERE true"
+def _list(names: str) -> str:
+    return ", ".join(names.split())
 
 
 BUSY = statement(
@@ -37,18 +33,40 @@ ADVANCE = statement(
         "AND triggers.text = j.text AND triggers.next_due IS j.expected RETURNING triggers.job_id, triggers.trigger_id"
     )
 )
-_OCCURRENCE = (
-    "job_id trigger_id key due_at noticed_at outcome reason_code reason_text run_id until count detail"
-)
+
+
+def _from(rows: type[tuple[Any, ...]], names: str) -> str:
+    """The same of rows that are such named tuples, with those fields that are needed: each costs time."""
+    fields: tuple[str, ...] = rows._fields  # type: ignore[attr-defined] # a NamedTuple
+    columns = ", ".join(f"value ->> {fields.index(name)} AS {name}" for name in names.split())
+    return f"WITH j AS MATERIALIZED (SELECT {columns} FROM json_each(:rows)) "
+
+
+_OCCURRENCE = "job_id trigger_id key due_at noticed_at outcome reason_code reason_text run_id until"
 _RUN = (
-    "id job_id state definition queued_at trigger_id occurrence_key due_at reason_code reason_text inputs "
+    "run_id job_id state definition queued_at trigger_id key due_at run_reason_code run_reason_text inputs "
     "concurrency_group priority not_before"
 )
 ADD_OCCURRENCES = statement(
-    lambda: text(_insert("occurrences", _OCCURRENCE) + " ON CONFLICT DO NOTHING RETURNING run_id")
+    lambda: text(
+        f"{_from(NewRun, _OCCURRENCE + ' moments')}INSERT INTO occurrences (workspace_id, {_list(_OCCURRENCE)}, count, detail) "
+        # `WHERE true`: without it, SQLite takes ON CONFLICT for a join's ON.
+        f"SELECT :workspace_id, {_list(_OCCURRENCE)}, moments, '{{}}' FROM j WHERE true ON CONFLICT DO NOTHING RETURNING run_id"
+    )
 )
-ADD_RUNS = statement(lambda: text(_insert("runs", _RUN, token="0", cancel_requested="0", outputs="'{}'")))  # noqa: S106 # the fencing token's start
-ADD_EVENTS = statement(lambda: text(_insert("events", "kind at job_id run_id data")))
+ADD_RUNS = statement(
+    lambda: text(
+        f"{_from(NewRun, _RUN)}INSERT INTO runs (workspace_id, id, job_id, state, definition, queued_at, trigger_id, "
+        "occurrence_key, due_at, reason_code, reason_text, inputs, concurrency_group, priority, not_before, token, "
+        f"cancel_requested, outputs) SELECT :workspace_id, {_list(_RUN)}, 0, 0, '{{}}' FROM j"
+    )
+)
+TELL_QUEUED = statement(
+    lambda: text(
+        f"{_from(NewRun, 'queued_at job_id run_id key')}INSERT INTO events (workspace_id, kind, at, job_id, run_id, data) "
+        "SELECT :workspace_id, 'run_queued', j.queued_at, j.job_id, j.run_id, json_object('key', j.key) FROM j"
+    )
+)
 
 # Taken up: queued (or waiting with its time come) -> running, by compare-and-set.
 CLAIM = statement(
@@ -61,13 +79,6 @@ CLAIM = statement(
         "RETURNING id, token"
     )
 )
-
-
-def _from(rows: type[tuple[Any, ...]], names: str) -> str:
-    """The same of rows that are such named tuples, with those fields that are needed: each costs time."""
-    fields: tuple[str, ...] = rows._fields  # type: ignore[attr-defined] # a NamedTuple
-    columns = ", ".join(f"value ->> {fields.index(name)} AS {name}" for name in names.split())
-    return f"WITH j AS MATERIALIZED (SELECT {columns} FROM json_each(:rows)) "
 
 
 # Of runs that are still ours alone: an attempt may turn out slow in the moment in which its run is taken over.
@@ -115,5 +126,11 @@ END_ATTEMPTS = statement(
         "ON CONFLICT DO UPDATE SET state = 'succeeded', started_at = excluded.started_at, finished_at = excluded.finished_at, "
         "exit_code = excluded.exit_code, excerpt = excluded.excerpt, log = excluded.log, output_bytes = excluded.output_bytes, "
         "truncated = excluded.truncated"
+    )
+)
+TELL_SUCCEEDED = statement(
+    lambda: text(
+        f"{_from(PlainEnd, 'finished_at job_id run_id')}INSERT INTO events (workspace_id, kind, at, job_id, run_id, data) "
+        "SELECT :workspace_id, 'run_succeeded', j.finished_at, j.job_id, j.run_id, '{\"reason\":\"done\"}' FROM j"
     )
 )
