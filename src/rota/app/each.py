@@ -16,7 +16,7 @@ from rota.engine.queueing import Call, default_params, new_runs, queue
 from rota.model.errors import NotFoundError, RotaError
 from rota.model.job import Job, Overlap
 from rota.model.run import Reason
-from rota.ports.bulk import NewRuns
+from rota.ports.bulk import NewRun
 from rota.ports.store import Tx
 from rota.spec import from_json
 
@@ -40,9 +40,8 @@ def run_each(app: App, job_id: str, each: Iterable[Mapping[str, Any]]) -> list[s
         calls = [Call(job, record.hash, "manual", now, BY_HAND, inputs=given) for given in batch]
         if job.overlap is Overlap.ALLOW:  # made before the transaction, in which others have to wait
             new = new_runs(calls, now)
-            new.text  # noqa: B018 # made now
             app.store.write_now(partial(_queue_freely, new=new))
-            ids += [row.run_id for row in new.rows]
+            ids += [row.run_id for row in new]
         else:
             ids += app.store.write_now(partial(_queue, calls=calls, now=now))
         nudge(app.layout)
@@ -98,7 +97,7 @@ def _batches(inputs: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]
         yield batch
 
 
-def _queue_freely(tx: Tx, new: NewRuns) -> None:
+def _queue_freely(tx: Tx, new: Sequence[NewRun]) -> None:
     tx.bulk.queue(new)
 
 

@@ -193,7 +193,7 @@ def _write(tx: Tx, arrivals: Sequence[Arrival], now: Micros) -> list[Receipt]:
     new = new_runs(free, now)
     written = tx.bulk.queue(new) if free else ()
     runs: dict[tuple[str, str, str | None], str] = {
-        (row.job_id, row.trigger_id, row.key): row.run_id for row in new.rows if row.run_id in written
+        (row.job_id, row.trigger_id, row.key): row.run_id for row in new if row.run_id in written
     }
     receipts: list[Receipt] = []
     for arrival, call in zip(arrivals, calls, strict=True):

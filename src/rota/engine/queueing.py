@@ -14,7 +14,7 @@ from rota.model.job import Job, Overlap
 from rota.model.ledger import Event, JobRecord, Occurrence, Outcome
 from rota.model.run import Reason, Run, RunState
 from rota.planning.overlap import admit
-from rota.ports.bulk import NewRun, NewRuns
+from rota.ports.bulk import NewRun
 from rota.ports.store import Tx
 
 IDS = RunIds(secrets.randbits)
@@ -105,7 +105,7 @@ def queue_all(tx: Tx, calls: Sequence[Call], now: Micros) -> list[Run]:
         together[run.id] = run
         rows.append(_row(call, run, now, _encode(run.inputs)))
     if rows:
-        added = tx.bulk.queue(NewRuns(rows))
+        added = tx.bulk.queue(rows)
         runs += [run for run_id, run in together.items() if run_id in added]
     for call, instant in one_by_one:
         run_or_none, _ = queue(tx, call, instant)
@@ -114,7 +114,7 @@ def queue_all(tx: Tx, calls: Sequence[Call], now: Micros) -> list[Run]:
     return runs
 
 
-def new_runs(calls: Sequence[Call], now: Micros) -> NewRuns:
+def new_runs(calls: Sequence[Call], now: Micros) -> list[NewRun]:
     """The runs of calls that no other run is in the way of, for `tx.bulk.queue`; a microsecond apart."""
     texts: dict[int, str] = {}  # what many are given is one and the same
     rows = []
@@ -123,7 +123,7 @@ def new_runs(calls: Sequence[Call], now: Micros) -> NewRuns:
         if (text := texts.get(id(call.inputs))) is None:
             text = texts[id(call.inputs)] = _encode(run.inputs)
         rows.append(_row(call, run, now, text))
-    return NewRuns(rows)
+    return rows
 
 
 def _row(call: Call, run: Run, now: Micros, inputs: str) -> NewRun:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
-from functools import cached_property
 from typing import NamedTuple, Protocol
 
 from rota.model.instants import Micros
@@ -12,7 +10,6 @@ from rota.model.ledger import TriggerRecord
 
 # The reason code of a run that was claimed with many others: its only step has no row before it lasts, or ends.
 BEGUN = "begun"
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 class NewRun(NamedTuple):
@@ -38,19 +35,6 @@ class NewRun(NamedTuple):
     concurrency_group: str | None
     priority: int
     not_before: Micros | None
-
-
-class NewRuns:
-    """New runs to be queued together. `text`: as the state takes them; worked out at the first look, which may be
-    before the transaction in which others have to wait."""
-
-    def __init__(self, rows: Sequence[NewRun]) -> None:
-        self.rows = rows
-
-    @cached_property
-    def text(self) -> str:
-        """The rows as JSON."""
-        return _encode(self.rows)
 
 
 class PlainEnd(NamedTuple):
@@ -100,7 +84,7 @@ class BulkTable(Protocol):
         """`TriggersTable.advance` of many; (job id, trigger id) of those that were still where they were seen."""
         ...
 
-    def queue(self, new: NewRuns) -> Collection[str]:
+    def queue(self, new: Sequence[NewRun]) -> Collection[str]:
         """Write occurrences and their runs; ids of the runs whose occurrence was not in the ledger yet."""
         ...
 

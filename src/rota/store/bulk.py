@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rota.model.instants import Micros
-from rota.ports.bulk import Advance, NewRuns, PlainBegin, PlainEnd
+from rota.ports.bulk import Advance, NewRun, PlainBegin, PlainEnd
+from rota.store import bulk_columns as columns
 from rota.store.sql import Session
 from rota.store.statements import queries
 
@@ -50,14 +51,13 @@ class Bulk:
         ]
         return set(self._session.all(q.ADVANCE, rows=_encode(rows)))
 
-    def queue(self, new: NewRuns) -> set[str]:
+    def queue(self, new: Sequence[NewRun]) -> set[str]:
         """Write occurrences and their runs; ids of the runs whose occurrence was not in the ledger yet."""
-        added = {run_id for (run_id,) in self._session.all(q.ADD_OCCURRENCES, rows=new.text)}
+        added = {run_id for (run_id,) in self._session.many(q.ADD_OCCURRENCES, columns.OCCURRENCE, new)}
         if added:
-            if len(added) < len(new.rows):
-                new = NewRuns([row for row in new.rows if row.run_id in added])
-            self._session.change(q.ADD_RUNS, rows=new.text)
-            self._session.change(q.TELL_QUEUED, rows=new.text)
+            runs = new if len(added) == len(new) else [row for row in new if row.run_id in added]
+            self._session.many(q.ADD_RUNS, columns.RUN, runs)
+            self._session.many(q.TELL_QUEUED, columns.QUEUED, runs)
         return added
 
     def claim(self, run_ids: Sequence[str], owner: str, now: Micros, lease_until: Micros) -> dict[str, int]:
@@ -74,13 +74,10 @@ class Bulk:
 
     def succeed(self, ends: Sequence[PlainEnd]) -> set[str]:
         """End runs with their step and attempt, begun or not; ids of those that were still running under their token."""
-        rows = _encode(ends)
-        ended = {run_id for (run_id,) in self._session.all(q.END_RUNS, rows=rows)}
-        ours = [end for end in ends if end.run_id in ended]
+        ended = {run_id for (run_id,) in self._session.many(q.END_RUNS, columns.ENDED_RUN, ends)}
+        ours = ends if len(ended) == len(ends) else [end for end in ends if end.run_id in ended]
         if ours:
-            if len(ours) < len(ends):
-                rows = _encode(ours)
-            self._session.change(q.END_STEPS, rows=rows)
-            self._session.change(q.END_ATTEMPTS, rows=rows)
-            self._session.change(q.TELL_SUCCEEDED, rows=rows)
+            self._session.many(q.END_STEPS, columns.ENDED_STEP, ours)
+            self._session.many(q.END_ATTEMPTS, columns.ENDED_ATTEMPT, ours)
+            self._session.many(q.TELL_SUCCEEDED, columns.SUCCEEDED, ours)
         return ended

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import text
 
-from rota.ports.bulk import BEGUN, NewRun, PlainBegin, PlainEnd
+from rota.ports.bulk import BEGUN
+from rota.store import bulk_columns as columns
 from rota.store.core import statement
 
 
@@ -16,10 +15,7 @@ def _from_rows(names: str) -> str:
     return f"WITH j AS MATERIALIZED (SELECT {columns} FROM json_each(:rows)) "
 
 
-def _list(names: str) -> str:
-    return ", ".join(names.split())
-
-
+_HERE = "(SELECT id FROM here)"
 BUSY = statement(
     lambda: text(
         "SELECT value FROM json_each(:rows) WHERE EXISTS (SELECT 1 FROM runs WHERE workspace_id = :workspace_id "
@@ -35,36 +31,25 @@ ADVANCE = statement(
 )
 
 
-def _from(rows: type[tuple[Any, ...]], names: str) -> str:
-    """The same of rows that are such named tuples, with those fields that are needed: each costs time."""
-    fields: tuple[str, ...] = rows._fields  # type: ignore[attr-defined] # a NamedTuple
-    columns = ", ".join(f"value ->> {fields.index(name)} AS {name}" for name in names.split())
-    return f"WITH j AS MATERIALIZED (SELECT {columns} FROM json_each(:rows)) "
-
-
-_OCCURRENCE = "job_id trigger_id key due_at noticed_at outcome reason_code reason_text run_id until"
-_RUN = (
-    "run_id job_id state definition queued_at trigger_id key due_at run_reason_code run_reason_text inputs "
-    "concurrency_group priority not_before"
-)
 ADD_OCCURRENCES = statement(
     lambda: text(
-        f"{_from(NewRun, _OCCURRENCE + ' moments')}INSERT INTO occurrences (workspace_id, {_list(_OCCURRENCE)}, count, detail) "
+        f"{columns.OCCURRENCE.table}INSERT INTO occurrences (workspace_id, run_id, job_id, trigger_id, key, due_at, "
+        "noticed_at, outcome, reason_code, reason_text, until, count, detail) "
         # `WHERE true`: without it, SQLite takes ON CONFLICT for a join's ON.
-        f"SELECT :workspace_id, {_list(_OCCURRENCE)}, moments, '{{}}' FROM j WHERE true ON CONFLICT DO NOTHING RETURNING run_id"
+        f"SELECT {_HERE}, {columns.OCCURRENCE.listed}, '{{}}' FROM j WHERE true ON CONFLICT DO NOTHING RETURNING run_id"
     )
 )
 ADD_RUNS = statement(
     lambda: text(
-        f"{_from(NewRun, _RUN)}INSERT INTO runs (workspace_id, id, job_id, state, definition, queued_at, trigger_id, "
+        f"{columns.RUN.table}INSERT INTO runs (workspace_id, id, job_id, state, definition, queued_at, trigger_id, "
         "occurrence_key, due_at, reason_code, reason_text, inputs, concurrency_group, priority, not_before, token, "
-        f"cancel_requested, outputs) SELECT :workspace_id, {_list(_RUN)}, 0, 0, '{{}}' FROM j"
+        f"cancel_requested, outputs) SELECT {_HERE}, {columns.RUN.listed}, 0, 0, '{{}}' FROM j"
     )
 )
 TELL_QUEUED = statement(
     lambda: text(
-        f"{_from(NewRun, 'queued_at job_id run_id key')}INSERT INTO events (workspace_id, kind, at, job_id, run_id, data) "
-        "SELECT :workspace_id, 'run_queued', j.queued_at, j.job_id, j.run_id, json_object('key', j.key) FROM j"
+        f"{columns.QUEUED.table}INSERT INTO events (workspace_id, kind, at, job_id, run_id, data) "
+        f"SELECT {_HERE}, 'run_queued', queued_at, job_id, run_id, json_object('key', key) FROM j"
     )
 )
 
@@ -89,40 +74,40 @@ _STILL_OURS = (
 _BEGUN = "run_id step_id token started_at"
 BEGIN_STEPS = statement(
     lambda: text(
-        f"{_from(PlainBegin, _BEGUN)}INSERT INTO steps (workspace_id, run_id, step_id, position, state, attempts, "
+        f"{_from_rows(_BEGUN)}INSERT INTO steps (workspace_id, run_id, step_id, position, state, attempts, "
         "started_at, output, outputs) "
         f"SELECT :workspace_id, j.run_id, j.step_id, 0, 'running', 1, j.started_at, '', '{{}}' {_STILL_OURS}"
     )
 )
 BEGIN_ATTEMPTS = statement(
     lambda: text(
-        f"{_from(PlainBegin, _BEGUN)}INSERT INTO attempts (workspace_id, run_id, step_id, number, state, started_at, "
+        f"{_from_rows(_BEGUN)}INSERT INTO attempts (workspace_id, run_id, step_id, number, state, started_at, "
         "excerpt, output_bytes, truncated) "
         f"SELECT :workspace_id, j.run_id, j.step_id, 1, 'running', j.started_at, '', 0, 0 {_STILL_OURS}"
     )
 )
 END_RUNS = statement(
     lambda: text(
-        f"{_from(PlainEnd, 'run_id token finished_at run_outputs')}UPDATE runs SET state = 'succeeded', lease_until = NULL, finished_at = j.finished_at, "
+        f"{columns.ENDED_RUN.table}UPDATE runs SET state = 'succeeded', lease_until = NULL, finished_at = j.finished_at, "
         "outputs = j.run_outputs, reason_code = 'done', reason_text = 'every step is done' FROM j "
-        "WHERE runs.workspace_id = :workspace_id AND runs.id = j.run_id AND runs.token = j.token "
+        f"WHERE runs.workspace_id = {_HERE} AND runs.id = j.run_id AND runs.token = j.token "
         "AND runs.state = 'running' RETURNING id"
     )
 )
 # Written whole, and but once where the attempt was quick: most are over before anybody could have seen them begun.
 END_STEPS = statement(
     lambda: text(
-        f"{_from(PlainEnd, 'run_id step_id started_at finished_at output outputs')}INSERT INTO steps (workspace_id, run_id, step_id, position, state, attempts, "
-        "started_at, finished_at, output, outputs) SELECT :workspace_id, j.run_id, j.step_id, 0, 'succeeded', 1, j.started_at, "
-        "j.finished_at, j.output, j.outputs FROM j WHERE true ON CONFLICT DO UPDATE SET state = 'succeeded', "
+        f"{columns.ENDED_STEP.table}INSERT INTO steps (workspace_id, run_id, step_id, position, state, attempts, "
+        f"started_at, finished_at, output, outputs) SELECT {_HERE}, run_id, step_id, 0, 'succeeded', 1, started_at, "
+        "finished_at, output, outputs FROM j WHERE true ON CONFLICT DO UPDATE SET state = 'succeeded', "
         "started_at = excluded.started_at, finished_at = excluded.finished_at, output = excluded.output, outputs = excluded.outputs"
     )
 )
 END_ATTEMPTS = statement(
     lambda: text(
-        f"{_from(PlainEnd, 'run_id step_id started_at finished_at exit_code excerpt log output_bytes truncated')}INSERT INTO attempts (workspace_id, run_id, step_id, number, state, started_at, "
-        "finished_at, exit_code, excerpt, log, output_bytes, truncated) SELECT :workspace_id, j.run_id, j.step_id, 1, 'succeeded', "
-        "j.started_at, j.finished_at, j.exit_code, j.excerpt, j.log, j.output_bytes, j.truncated FROM j WHERE true "
+        f"{columns.ENDED_ATTEMPT.table}INSERT INTO attempts (workspace_id, run_id, step_id, number, state, started_at, "
+        f"finished_at, exit_code, excerpt, log, output_bytes, truncated) SELECT {_HERE}, run_id, step_id, 1, 'succeeded', "
+        "started_at, finished_at, exit_code, excerpt, log, output_bytes, truncated FROM j WHERE true "
         "ON CONFLICT DO UPDATE SET state = 'succeeded', started_at = excluded.started_at, finished_at = excluded.finished_at, "
         "exit_code = excluded.exit_code, excerpt = excluded.excerpt, log = excluded.log, output_bytes = excluded.output_bytes, "
         "truncated = excluded.truncated"
@@ -130,7 +115,7 @@ END_ATTEMPTS = statement(
 )
 TELL_SUCCEEDED = statement(
     lambda: text(
-        f"{_from(PlainEnd, 'finished_at job_id run_id')}INSERT INTO events (workspace_id, kind, at, job_id, run_id, data) "
-        "SELECT :workspace_id, 'run_succeeded', j.finished_at, j.job_id, j.run_id, '{\"reason\":\"done\"}' FROM j"
+        f"{columns.SUCCEEDED.table}INSERT INTO events (workspace_id, kind, at, job_id, run_id, data) "
+        f"SELECT {_HERE}, 'run_succeeded', finished_at, job_id, run_id, '{{\"reason\":\"done\"}}' FROM j"
     )
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rota.model.run import Reason
+from rota.store.bulk_columns import MOST, Columns
 from rota.store.db import store_error
 from rota.store.statements import Statement
 
@@ -49,6 +50,18 @@ class Session:
             return self._run(statement, values).rowcount
         except sqlite3.Error as error:
             raise store_error(error, self._path) from error
+
+    def many(self, statement: Statement, columns: Columns, rows: Sequence[Row]) -> list[Row]:
+        """Run a statement that begins with `columns.table` over these rows; every row that it returns."""
+        found: list[Row] = []
+        try:
+            for start in range(0, len(rows), MOST):
+                size, values = columns.values(rows[start : start + MOST])
+                text = columns.text(statement.text, size)
+                found += self._connection.execute(text, (self._workspace_id, *values)).fetchall()
+        except sqlite3.Error as error:
+            raise store_error(error, self._path) from error
+        return found
 
     def _run(self, statement: Statement, values: dict[str, Any]) -> sqlite3.Cursor:
         values["workspace_id"] = self._workspace_id

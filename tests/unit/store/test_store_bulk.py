@@ -7,7 +7,7 @@ import pytest
 
 from rota.model.ledger import JobRecord, Occurrence, Outcome
 from rota.model.run import Attempt, Reason, Run, RunState, StepRun, StepState
-from rota.ports.bulk import NewRun, NewRuns, PlainBegin, PlainEnd
+from rota.ports.bulk import NewRun, PlainBegin, PlainEnd
 from rota.ports.store import Store
 
 DUE = Reason("due", "on time")
@@ -25,17 +25,15 @@ def call(name: str, *, key: str | None = None) -> tuple[Occurrence, Run]:
     return Occurrence("j", "cron", key or name, 4, 5, Outcome.RAN, DUE, name), run
 
 
-def new(*calls: tuple[Occurrence, Run]) -> NewRuns:
-    return NewRuns(
-        [
-            NewRun(
-                run.id, run.job_id, run.trigger_id, one.key, one.due_at, one.noticed_at, one.outcome, one.reason.code,
-                one.reason.text, one.until, one.count, run.state, run.definition, run.queued_at, run.reason.code,
-                run.reason.text, json.dumps(run.inputs), run.group, run.priority, run.not_before,
-            )
-            for one, run in calls
-        ]
-    )  # fmt: skip
+def new(*calls: tuple[Occurrence, Run]) -> list[NewRun]:
+    return [
+        NewRun(
+            run.id, run.job_id, run.trigger_id, one.key, one.due_at, one.noticed_at, one.outcome, one.reason.code,
+            one.reason.text, one.until, one.count, run.state, run.definition, run.queued_at, run.reason.code,
+            run.reason.text, json.dumps(run.inputs), run.group, run.priority, run.not_before,
+        )
+        for one, run in calls
+    ]  # fmt: skip
 
 
 def queue(store: Store, *names: str) -> set[str]:
@@ -65,6 +63,22 @@ def test_what_is_queued_at_once_is_as_if_queued_one_by_one(store: Store) -> None
     assert next(row for row in rows if row.key == "a") == occurrence
     events = store.read(lambda tx: tx.events.after(0))
     assert [(event.kind, event.run_id, event.data) for event in events] == [("run_queued", "a", {"key": "a"})]
+
+
+@pytest.mark.parametrize("count", [1, 8, 9, 511, 512, 513, 1100])
+def test_however_many_are_written_at_once_each_is_there_once(store: Store, count: int) -> None:
+    names = [f"r{number:04}" for number in range(count)]
+    assert queue(store, *names) == set(names)
+    store.write_now(lambda tx: tx.bulk.claim(names, "me", 11, 99))
+    assert set(store.write_now(lambda tx: tx.bulk.succeed([end(name) for name in names]))) == set(names)
+    rows = store.read(lambda tx: tx.ledger.of("j", limit=5000))
+    assert sorted(row.run_id or "" for row in rows) == names
+    runs = store.read(lambda tx: tx.runs.recent(job_id="j", limit=5000))
+    assert sorted(run.id for run in runs) == names
+    assert {run.state for run in runs} == {RunState.SUCCEEDED}
+    events = store.read(lambda tx: tx.events.after(0, limit=5000))
+    assert [event.kind for event in events] == ["run_queued"] * count + ["run_succeeded"] * count
+    assert len(store.read(lambda tx: tx.runs.attempts(names[-1]))) == 1
 
 
 def test_an_occurrence_that_is_known_gets_no_second_run(store: Store) -> None:
