@@ -213,6 +213,7 @@ class Executor:
     async def _abandon(self, progress: RunInProgress, state: RunState, reason: Reason) -> Ending:
         """End the steps that are open, and start none of the others."""
         journal = progress.journal
+        await journal.refresh()
         await self._end_open_steps(progress, StepState(state.value), reason)
         await journal.skip_blocked()
         for step_id, step_state in journal.states.items():

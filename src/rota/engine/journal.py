@@ -33,6 +33,11 @@ class Journal:
             for index, step in enumerate(job.steps)
         }
 
+    async def refresh(self) -> None:
+        """Steps as on disk, when all that was on its way there has arrived: who is cancelled in a write does not see its end."""
+        steps = await write_patiently(self._store, self._clock, lambda tx: tx.runs.steps(self.run.id))
+        self.steps.update({step.step_id: step for step in steps if step.step_id in self.steps})
+
     @property
     def states(self) -> Mapping[str, StepState]:
         """The state of every step."""

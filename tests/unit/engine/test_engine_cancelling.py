@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
+import pytest
 from tests.support.world import World
 
+from rota.engine.executor import Stop
 from rota.model.instants import MINUTE
-from rota.model.run import Reason, RunState
+from rota.model.run import Reason, RunState, StepState
 from rota.ports.steps import Done, Failed, StepContext, StepResult, Waiting
+from rota.ports.store import Tx
 
 STEPS = "steps: [{id: a, act: first}, {id: b, act: second}]\n"
 TOLD = "notify: [{type: chat, when: finished, message: 'ended: {{ state }}, since {{ reason }}'}]\n"
@@ -177,3 +181,41 @@ def test_a_run_that_jitter_holds_back_can_be_cancelled(world: World) -> None:
     asyncio.run(world.settle())
     assert world.state() is RunState.CANCELLED
     assert world.outcomes() == [("skipped", "cancelled")]
+
+
+@pytest.mark.parametrize(
+    ("step", "reached", "states"),
+    [
+        ("b", StepState.RUNNING, {"a": "succeeded", "b": "cancelled"}),
+        ("a", StepState.SUCCEEDED, {"a": "succeeded", "b": "skipped"}),
+    ],
+)
+def test_a_cancel_in_the_moment_of_a_write_keeps_what_was_written(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    reached: StepState,
+    states: dict[str, str],
+) -> None:
+    """The write goes on to its end; who asked for it is gone by then."""
+    world.job(STEPS)
+    run = world.start()
+    write = world.store.write
+    stopped = False
+
+    async def interrupted(work: Callable[[Tx], object]) -> object:
+        nonlocal stopped
+        result = await write(work)
+        found = world.steps(run).get(step)
+        if not stopped and found is not None and found.state is reached:
+            stopped = True
+            world.engine.work.stop(run.id, Stop.CANCEL)
+            await asyncio.Event().wait()
+        return result
+
+    monkeypatch.setattr(world.store, "write", interrupted)
+    asyncio.run(world.settle())
+    assert world.state() is RunState.CANCELLED
+    assert world.states() == states
+    assert [one.state.value for one in world.attempts(step)] == [states[step]]
+    assert world.steps()[step].attempts == 1
