@@ -128,8 +128,8 @@ def new_runs(calls: Sequence[Call], now: Micros) -> list[NewRun]:
 
 def _row(call: Call, run: Run, now: Micros, inputs: str) -> NewRun:
     return NewRun(
-        run.id, run.job_id, run.trigger_id, run.occurrence_key or run.id, call.due_at, now, call.verdict, call.reason.code,
-        call.reason.text, call.until, call.count, run.state, run.definition, run.queued_at, run.reason.code,
+        run.id, run.job_id, run.trigger_id, run.occurrence_key or run.id, call.due_at, now, call.verdict.value, call.reason.code,
+        call.reason.text, call.until, call.count, run.state.value, run.definition, run.queued_at, run.reason.code,
         run.reason.text, inputs, run.group, run.priority, run.not_before,
     )  # fmt: skip
 
