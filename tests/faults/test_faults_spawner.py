@@ -264,6 +264,29 @@ def test_what_a_command_prints_comes_whole_however_much_and_however_fast(
     assert came == {"stdout": every * stdout, "stderr": every * stderr}
 
 
+def test_what_outlives_a_quick_command_may_print_much_when_it_is_asked_to_end(scene: Scene) -> None:
+    program = """
+import signal
+ready, go = os.pipe()
+if os.fork():
+    os.read(ready, 1)
+    os._exit(0)
+def last_words(*_):
+    put(1, every * 1000)
+    os._exit(0)
+signal.signal(signal.SIGTERM, last_words)
+os.write(go, b"x")
+time.sleep(300)
+"""
+    came = bytearray()
+
+    async def story(spawner: Spawner) -> Exit:
+        return await spawner.run(scene.python(PUT + program), lambda _stream, data: came.extend(data))
+
+    assert with_spawner(story, leftover_grace=30.0) == Exit(0)
+    assert len(came) == 256_000
+
+
 def test_where_no_more_files_can_be_opened_a_command_that_goes_on_is_ended_and_says_so(scene: Scene) -> None:
     async def story(spawner: Spawner) -> None:
         assert await spawner.run(scene.shell("exit 3"), nothing) == Exit(3)
@@ -295,6 +318,7 @@ def test_under_pressure_a_second_spawner_helps_and_the_death_of_one_is_not_the_o
     scene: Scene, two: None
 ) -> None:
     async def story(spawner: Spawner) -> list[Exit | BaseException]:
+        await spawner.run(scene.shell("true"), nothing)
         await asyncio.gather(*(spawner.run(scene.shell("true"), nothing) for _ in range(50)))
         await until(lambda: len(helpers(psutil.Process())) == 2)
         done: list[Exit | BaseException] = []
@@ -321,7 +345,10 @@ def test_a_second_spawner_that_nobody_needs_any_more_is_ended(
     monkeypatch.setattr(spawner_module, "IDLE", 0.5)
 
     async def story(spawner: Spawner) -> None:
-        await asyncio.gather(*(spawner.run(scene.shell("true"), nothing) for _ in range(50)))
+        await spawner.run(scene.shell("true"), nothing)
+        runs = [asyncio.create_task(spawner.run(scene.shell("sleep 2"), nothing)) for _ in range(50)]
+        await until(lambda: len(helpers(psutil.Process())) == 2)
+        await asyncio.gather(*runs)
         await until(lambda: len(helpers(psutil.Process())) == 1)
         assert await spawner.run(scene.shell("exit 7"), nothing) == Exit(7)
 

@@ -298,6 +298,8 @@ class Spawner:
                     self._end(command, command.leftover_grace)
 
     def _end(self, command: _Command, grace: float) -> None:
+        if command.held:  # what is asked to end may have much to say
+            self._hand_over(command)
         command.steps = command.tree.ending(grace)
         command.wake = 0.0
 
