@@ -116,14 +116,11 @@ def queue_all(tx: Tx, calls: Sequence[Call], now: Micros) -> list[Run]:
 
 def new_runs(calls: Sequence[Call], now: Micros) -> list[NewRun]:
     """The runs of calls that no other run is in the way of, for `tx.bulk.queue`; a microsecond apart."""
-    texts: dict[int, str] = {}  # what many are given is one and the same
-    rows = []
-    for place, call in enumerate(calls):
-        run = _run(call, now + place)
-        if (text := texts.get(id(call.inputs))) is None:
-            text = texts[id(call.inputs)] = _encode(run.inputs)
-        rows.append(_row(call, run, now, text))
-    return rows
+    runs = [_run(call, now + place) for place, call in enumerate(calls)]
+    # What many are given is one and the same, and need not be encoded for each.
+    given = {id(run.inputs): run.inputs for run in runs}
+    texts = {identity: _encode(inputs) for identity, inputs in given.items()}
+    return [_row(call, run, now, texts[id(run.inputs)]) for call, run in zip(calls, runs, strict=True)]
 
 
 def _row(call: Call, run: Run, now: Micros, inputs: str) -> NewRun:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 from tests.support.world import World
 
+from rota.engine.queueing import Call, new_runs
 from rota.engine.retention import EVERY
 from rota.model.config import Limits
 from rota.model.instants import SECOND
@@ -320,3 +322,13 @@ def test_a_loop_that_fails_goes_on(world: World) -> None:
 
     asyncio.run(story())
     assert len(world.ledger()) >= 1
+
+
+def test_jobs_that_are_given_the_same_have_defaults_of_their_own(world: World) -> None:
+    text = "overlap: allow\nparams: {who: {default: NAME}}\n" + STEP
+    jobs = [world.job(text.replace("NAME", name), name) for name in ("ada", "bo")]
+    given = {"payload": {"n": 1}}
+    now = world.clock.now()
+    calls = [Call(job, job.id, "manual", now, Reason("manual", "x"), inputs=given) for job in jobs]
+    texts = [json.loads(row.inputs) for row in new_runs(calls, now)]
+    assert texts == [{"params": {"who": name}, "payload": {"n": 1}} for name in ("ada", "bo")]
