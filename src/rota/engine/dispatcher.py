@@ -67,9 +67,8 @@ class Dispatcher:
         self._full_since: Micros = 0
         self._limits: dict[str, int] = {}
         self.started = False  # whether the last pass had something to start
-        self._instant: Micros | None = (
-            None  # when the first run is due that this pass found queued ahead of its instant
-        )
+        # When the first run is due that this pass found queued ahead of its instant.
+        self._instant: Micros | None = None
 
     async def run_once(self) -> Micros | None:
         """Start what may start, end what is to end; when a waiting run wants to go on (None: none does)."""
@@ -82,9 +81,8 @@ class Dispatcher:
         wakes = (self._store.read(lambda tx: tx.runs.next_wake()), expiry)
         wake = min((moment for moment in wakes if moment is not None), default=None)
         if wake is not None and wake <= (now := self._clock.now()):
-            wake = (
-                now + SECOND
-            )  # its time has come, and it finds no free place: looked at again soon, not in a spin
+            # Its time has come, and it finds no free place: looked at again soon, not in a spin.
+            wake = now + SECOND
         return min((moment for moment in (wake, self._instant) if moment is not None), default=None)
 
     async def _expire(self) -> Micros | None:

@@ -22,7 +22,7 @@ from rota.engine.limits import Caps
 from rota.engine.pipes import Pipes
 from rota.engine.process_tree import FAMILY, Tree
 from rota.engine.processes import end_tree, not_started, undisturbed
-from rota.engine.spawner_child import CLOEXEC, STREAMS, Frames, frame, own
+from rota.engine.spawner_line import CLOEXEC, STREAMS, Frames, frame, own
 from rota.model.errors import StepError
 from rota.model.job import ProcessLimits
 from rota.ports.processes import MARKER, Command, Exit, OnOutput
@@ -198,9 +198,8 @@ class _Helper:
         self._frames = Frames()
         self._outgoing: deque[tuple[memoryview, Pipes | None]] = deque()
         self._flushing = False
-        self._given: deque[list[int]] = (
-            deque()
-        )  # pipes that came, each pair with the first byte of its message
+        # Pipes that came, each pair with the first byte of its message.
+        self._given: deque[list[int]] = deque()
         self._numbers = count(1)
         self._commands: dict[int, _Started] = {}
         self._behind: set[int] = set()

@@ -10,7 +10,6 @@ imported: it stays small, and what it does between fork and exec is safe.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import selectors
 import signal
@@ -29,15 +28,13 @@ from rota.engine import spawning
 from rota.engine.cgroups import Group, Groups, groups_of_ours
 from rota.engine.limits import Caps, overrun, restrict
 from rota.engine.process_tree import FAMILY, Tree, become_subreaper
+from rota.engine.spawner_line import CLOEXEC, STREAMS, Frames, frame, own
 from rota.engine.spawning import Process
 
 _LAST_GRACE = 1.0  # what a command gets when the daemon is gone
 _PATIENCE = 10.0
 _WATCH_EVERY = 0.2
 _WATCH_SHARE = 10  # a look at the limits may cost a tenth of a processor
-_LENGTH = 4
-CLOEXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
-STREAMS = ("stdout", "stderr")
 # A command that takes longer does not end at once: its output is followed by the daemon. To make its pipes there, watch
 # and close them takes 75 microseconds of its loop, for a command of half a millisecond.
 _HOLD = 0.03
@@ -47,38 +44,6 @@ _STARTS = 4
 _SMALL = 16_384  # bytes of output that are part of an answer
 _PIECE = 65_536  # of a quarter of a megabyte, memory would be mapped and unmapped for each message
 _waitid: Any = getattr(os, "waitid", None)  # macOS has it since Python 3.13
-_encode = json.JSONEncoder(separators=(",", ":")).encode
-
-
-def own(fds: Sequence[int]) -> None:
-    """Let no child inherit descriptors that came over a socket."""
-    if not CLOEXEC:
-        for fd in fds:
-            os.set_inheritable(fd, False)  # noqa: FBT003 # the signature of os
-
-
-def frame(message: Mapping[str, Any]) -> bytes:
-    """A message as it crosses the socket: its length, then JSON."""
-    data = _encode(message).encode()
-    return len(data).to_bytes(_LENGTH, "big") + data
-
-
-class Frames:
-    """Takes bytes as they come, gives messages."""
-
-    def __init__(self) -> None:
-        self._data = bytearray()
-
-    def feed(self, data: bytes) -> Iterator[dict[str, Any]]:
-        """The messages that are whole by now."""
-        self._data += data
-        while len(self._data) >= _LENGTH:
-            end = _LENGTH + int.from_bytes(self._data[:_LENGTH], "big")
-            if len(self._data) < end:
-                return
-            message = json.loads(self._data[_LENGTH:end])
-            del self._data[:end]
-            yield message
 
 
 class _Command:
