@@ -11,13 +11,14 @@ from typing import Any, Protocol
 
 from rota.model.agent import NO_TOKENS, Outcome, Response, Usage
 from rota.model.errors import StepError
-from rota.ports.agents import Account, AgentResult
+from rota.ports.agents import Account, AgentRequest, AgentResult
 from rota.ports.commands import Capture
 from rota.ports.processes import Command, Exit
 from rota.ports.steps import StepContext
 
 _LONGEST_LINE = 32_000_000
 _LOOK_EVERY = 0.25
+_START = 60.0  # seconds more until a client's first word: node alone takes some on a busy machine
 _LAST_WORDS = 20.0  # seconds for a client that has its answer and is over budget to end by itself
 # What a shell says of a program that a signal ended, and node and Rust programs that heard of it in time.
 _SIGNALLED = frozenset({128 + number for number in (1, 2, 9, 15)})
@@ -91,6 +92,7 @@ class Talk:
     _queue: asyncio.Queue[Happening] = field(default_factory=asyncio.Queue)
     _line: bytearray = field(default_factory=bytearray)
     _heard: float = 0.0
+    _spoke: bool = False
     _words: str | None = None
     _words_at: float = 0.0
     _end: AgentResult | None = None
@@ -144,8 +146,10 @@ class Talk:
         now = asyncio.get_running_loop().time()
         if self._words is not None and now - self._words_at > _LAST_WORDS:
             self._end = self._over_budget()
-        if self.reader.asking and now - self._heard > self.patience and self._queue.empty():
-            detail = f"the model said nothing for {self.patience:g} s"
+        patience = self.patience if self._spoke else self.patience + _START
+        if self.reader.asking and now - self._heard > patience and self._queue.empty():
+            who = "model" if self._spoke else "client"
+            detail = f"the {who} said nothing for {patience:g} s"
             self._end = self._end or AgentResult(Outcome.TIMEOUT, detail=detail)
 
     async def _settle(self) -> None:
@@ -197,6 +201,7 @@ class Talk:
 
     def _take(self, stream: str, data: bytes) -> None:
         """Output of the client as it comes: events on stdout, words on stderr."""
+        self._spoke = True
         self._heard = asyncio.get_running_loop().time()
         if stream != "stdout":
             self.ctx.log(stream, data)
@@ -260,6 +265,20 @@ def _without_words(end: Exit | None, lost: StepError | None, last: str) -> Agent
         return AgentResult(Outcome.INTERRUPTED, detail="the client was ended from outside")
     words = f": {last}" if last else ""
     return AgentResult(Outcome.FAILED, detail=f"the client ended with exit code {end.code}{words}")
+
+
+async def or_begun(
+    request: AgentRequest, ctx: StepContext, once: Callable[[AgentRequest], Awaitable[AgentResult]]
+) -> AgentResult:
+    """Ask once; a conversation that its client does not know, and in which nothing was ever answered, is begun.
+
+    Its try ended before the client had written it down. One in which something was said is not replaced by another.
+    """
+    result, session = await once(request), request.session
+    if result.code != "session_gone" or session is None or any(session.totals.values()):
+        return result
+    ctx.say("nothing had been said in that conversation: it is begun anew")
+    return await once(replace(request, session=replace(session, id="")))
 
 
 async def _ended(work: asyncio.Future[Exit]) -> None:

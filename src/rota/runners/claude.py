@@ -37,7 +37,7 @@ from rota.runners._client import (
     written_keys,
 )
 from rota.runners._structured import with_schema
-from rota.runners._talk import Talk
+from rota.runners._talk import Talk, or_begun
 from rota.runners.claude_stream import ClaudeStream
 
 _KEYS = ("ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN")
@@ -116,11 +116,12 @@ class ClaudeRunner:
         patience = min(keys.patience, ctx.timeout / _SHARE)
 
         async def once(asked: AgentRequest) -> AgentResult:
-            session = asked.session.id if asked.session else asked.session_id or str(uuid.uuid4())
+            known = asked.session.id if asked.session else ""
+            session = known or asked.session_id or str(uuid.uuid4())
             with try_folder(home, ctx) as folder:
                 return await _talk(_Try(asked, ctx, keys, program, home, folder, session, patience))
 
-        return await with_schema(request, ctx, once)
+        return await with_schema(request, ctx, lambda asked: or_begun(asked, ctx, once))
 
 
 async def _talk(one: _Try) -> AgentResult:
@@ -153,9 +154,12 @@ async def _talk(one: _Try) -> AgentResult:
         result = replace(
             result, outcome=Outcome.FAILED, code="empty_answer", detail="claude ended well but gave no answer"
         )
+    begun = stream.session is not None or before is not None  # else there is nothing to go on with
     return replace(
         result,
-        session=replace(_session(one, stream.totals), id=stream.session or now.id, open=False),
+        session=replace(_session(one, stream.totals), id=stream.session or now.id, open=False)
+        if begun
+        else None,
         denied=tuple(dict.fromkeys(stream.denied.values())),
         tool_calls=stream.tools,
     )
@@ -183,7 +187,7 @@ def _argv(one: _Try) -> list[str]:
         ",".join(_tools(request.tools)),
     ]
     argv += ["--settings", str(write_private(folder / "settings.json", json.dumps(_settings(one))))]
-    argv += ["--resume" if request.session else "--session-id", one.session]
+    argv += ["--resume" if request.session and request.session.id else "--session-id", one.session]
     model = first_model(request.model, one.keys)
     if model:
         argv += ["--model", model]

@@ -35,7 +35,7 @@ from rota.runners._client import (
     written_keys,
 )
 from rota.runners._structured import with_schema
-from rota.runners._talk import Talk
+from rota.runners._talk import Talk, or_begun
 from rota.runners.codex_stream import CodexStream
 
 _KEYS = ("OPENAI_API_KEY", "CODEX_API_KEY")
@@ -108,7 +108,7 @@ class CodexRunner:
                 finally:
                     profile.unlink(missing_ok=True)
 
-        return await with_schema(request, ctx, once)
+        return await with_schema(request, ctx, lambda asked: or_begun(asked, ctx, once))
 
 
 async def _talk(one: _Try) -> AgentResult:
@@ -167,7 +167,7 @@ def _argv(one: _Try) -> list[str]:
             "--output-schema",
             str(write_private(one.folder / "schema.json", json.dumps(request.schema))),
         ]
-    return [*argv, *(["resume", request.session.id] if request.session else []), "-"]
+    return [*argv, *(["resume", request.session.id] if request.session and request.session.id else []), "-"]
 
 
 def _settings(one: _Try) -> dict[str, Any]:

@@ -114,7 +114,8 @@ class PiRunner:
             )
 
         async def once(asked: AgentRequest) -> AgentResult:
-            file = home / "sessions" / (asked.session.id if asked.session else _new_name(asked, ctx))
+            known = asked.session.id if asked.session else ""
+            file = home / "sessions" / (known or _new_name(asked, ctx))
             # One that failed before its first answer has left no file, and is begun anew.
             if asked.session and asked.session.totals.get("answers") and not file.is_file():
                 detail = f"the conversation is gone: {file.name} is not there any more"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.support.world import World
+from tests.support.world import PATIENCE, World
 
 from rota.engine.work import Claimed
 from rota.model.config import Limits
@@ -176,11 +176,17 @@ def test_a_run_that_ends_before_the_instant_is_in_nobodys_way(
     world.clock.set(due - 5_900)
 
     async def story() -> None:
-        instant = asyncio.Event()
-        monkeypatch.setattr(world.clock, "sleep", lambda *_args, **_more: instant.wait())
-        looking = asyncio.create_task(world.engine.scheduler.run_once())
-        await world.until(lambda: len(everything(world)) == 5)
-        monkeypatch.undo()
+        asleep, instant = asyncio.Event(), asyncio.Event()
+
+        async def sleep(*_args: object, **_more: object) -> None:
+            asleep.set()
+            await instant.wait()
+
+        with monkeypatch.context() as patch:
+            patch.setattr(world.clock, "sleep", sleep)
+            looking = asyncio.create_task(world.engine.scheduler.run_once())
+            await asyncio.wait_for(asleep.wait(), PATIENCE)  # all of the others are written down
+        assert len(everything(world)) == 5
         await world.engine.dispatcher.run_once()
         await world.until(lambda: world.state("j3") is RunState.SUCCEEDED)
         world.clock.set(due)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -305,6 +305,71 @@ def test_pi_without_a_sandbox_only_reads_and_without_a_model_does_nothing(at: De
     at.config = WorkspaceConfig(agent=AgentConfig(settings={"pi": {"key": "x", "path": argv[0]}}))
     with pytest.raises(StepError, match="model"):
         asked(at, PiRunner())
+
+
+@pytest.mark.parametrize("runner", [ClaudeRunner(), CodexRunner()], ids=lambda runner: runner.key)
+def test_a_client_that_takes_long_to_start_is_not_a_silent_model(
+    runner: Runner, at: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {**at.config.agent.settings[runner.key], "patience": 0.01}
+    at.config = replace(at.config, agent=AgentConfig(settings={runner.key: settings}))
+
+    async def slow(command: Command, on_output: OnOutput) -> Exit:
+        await asyncio.sleep(0.4)
+        return printing(f"{runner.key}_resumed")(command, on_output)
+
+    async def never(_command: Command, _on_output: OnOutput) -> Exit:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    at.program = slow
+    result = asked(at, runner)
+    assert (result.outcome, result.text) == (Outcome.DONE, "As I said."), result.detail
+    monkeypatch.setattr("rota.runners._talk._START", 0.1)
+    at.program = never
+    result = asked(at, runner)
+    assert result.outcome is Outcome.TIMEOUT
+    assert result.detail.startswith("the client said nothing for 0.1")
+    assert result.session is None, "there is nothing to go on with"
+
+
+_NO_SUCH = {"type": "result", "is_error": True, "errors": ["No conversation found with session ID: some-id"]}
+GONE = {
+    "claude": ("stdout", json.dumps(_NO_SUCH)),
+    "codex": ("stderr", "Error: no rollout found for thread id some-id"),
+}
+
+
+@pytest.mark.parametrize("runner", [ClaudeRunner(), CodexRunner()], ids=lambda runner: runner.key)
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_conversation_that_its_client_does_not_know_is_begun_only_where_nothing_was_said(
+    runner: Runner, answered: bool, at: Desk
+) -> None:
+    def program(command: Command, on_output: OnOutput) -> Exit:
+        if "some-id" not in command.argv:
+            return printing(f"{runner.key}_resumed")(command, on_output)
+        stream, words = GONE[runner.key]
+        on_output(stream, f"{words}\n".encode())
+        return Exit(1)
+
+    at.program = program
+    models = {"claude-sonnet-4-5": {"in": 3}}
+    totals: dict[str, dict[str, Any]] = {
+        "claude": {"models": models if answered else {}, "usd": 0.0},
+        "codex": {"in": 3 * answered},
+    }
+    grants = (Denial("run", "make"),)
+    session = AgentSession("run:run-1:ask", runner.key, "some-id", totals=totals[runner.key], grants=grants)
+    result = asked(at, runner, session=session)
+    if answered:
+        assert (result.outcome, result.code, len(at.commands)) == (Outcome.FAILED, "session_gone", 1)
+        return
+    assert (result.outcome, result.text) == (Outcome.DONE, "As I said."), result.detail
+    assert len(at.commands) == 2
+    assert at.commands[1].stdin == b"The prompt."
+    assert result.session is not None
+    assert (result.session.key, result.session.grants) == ("run:run-1:ask", grants)
+    assert result.session.id not in {"", "some-id"}
 
 
 Program = Callable[[Command, OnOutput], Exit | Awaitable[Exit]]
