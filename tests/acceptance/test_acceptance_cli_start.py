@@ -61,7 +61,7 @@ def test_cancelling_does_without_the_database_toolkit(used: Rota) -> None:
 
 
 def test_git_does_not_see_what_makes_it_quick(used: Rota, tmp_path: Path) -> None:
-    assert (used.layout.cache / "statements").is_file()
+    used.write(".rota/cache/statements", "texts")
     subprocess.run(["git", "init", "-q", str(used.root)], check=True, timeout=60)
     seen = subprocess.run(
         ["git", "-C", str(used.root), "status", "--porcelain", "-uall"],

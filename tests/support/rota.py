@@ -73,7 +73,8 @@ class Rota:
         return Layout(self.root.resolve())
 
     def environment(self) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("ROTA_") and k != "NO_COLOR"}
+        without = {"NO_COLOR", "PYTHONDONTWRITEBYTECODE"}
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("ROTA_") and k not in without}
         return {**kept, "TZ": "UTC", "ROTA_PORT": "0", **self.env}
 
     def argv(self, *args: str) -> list[str]:

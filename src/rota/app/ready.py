@@ -16,7 +16,7 @@ make_ready(Path(sys.argv[1]), Path(sys.argv[2]))
 
 
 def make_ready(layout: Layout) -> None:
-    """Create or update the state and compile its statements, where that is yet to be done.
+    """Update the state and compile its statements, where that is yet to be done.
 
     What it takes to import for that (27 MB), the daemon would hold for the rest of its life. A failure is left
     to the daemon itself, which then tells of it.

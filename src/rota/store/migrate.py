@@ -1,7 +1,7 @@
 """Bringing a state file's tables to what this version needs.
 
-The usual open reads one row. Alembic, which takes longer to import than all of rota, is only
-imported for a file that is new or older.
+The usual open reads one row, and a new file gets its tables from one script. Alembic, which takes longer
+to import than all of rota, is only imported for a file that is older.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import cast
 
 from rota.model.errors import StoreError
+from rota.store import fresh
 from rota.store.backup import keep_copy
 from rota.store.db import OURS, Database, not_ours, store_error
 
@@ -38,16 +39,22 @@ def ensure_head(database: Database, connection: sqlite3.Connection) -> None:
             code="store_older",
             permanent=True,
         )
+    if found is None:
+        fresh.make(database)
+        if _revision(connection, database.path) == HEAD:
+            return
     upgrade(database)
 
 
-def is_head(path: Path) -> bool:
-    """Whether the file's tables are what this version needs; False when it cannot be read."""
+def needs_upgrade(path: Path) -> bool:
+    """Whether there is a state that has to be brought up to date, or looked at more closely."""
+    if not path.exists():
+        return False
     try:
         with closing(Database(path, read_only=True).connect()) as connection:
-            return _revision(connection, path) == HEAD
+            return _revision(connection, path) not in {HEAD, None}
     except StoreError:
-        return False
+        return True
 
 
 def upgrade(database: Database) -> None:

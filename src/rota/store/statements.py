@@ -2,7 +2,7 @@
 
 To import SQLAlchemy and to build the statements with it takes a command more than twice as long as all
 else that it does, and an idle daemon a third of its memory. So the verbs name their statements without
-importing them, and what was compiled once is kept in the workspace (`TextFile`).
+importing them, and what was compiled once is kept beside the code, or in the workspace (`TextFile`).
 """
 
 from __future__ import annotations
@@ -98,14 +98,18 @@ def _import(module: str) -> Any:
 
 
 class TextFile:
-    """The compiled statements that are kept in `folder`: all of them, or none that count.
+    """The compiled statements that are kept: all of them, or none that count.
 
-    They count while nothing changed that decides the texts. A file that is missing, unreadable or of
-    another time is made anew by `keep`; whether that works out changes nothing but the time it takes.
+    They are kept where Python keeps what it compiled of the code, for every workspace at once; where that may not be
+    written, in `folder`. They count while nothing changed that decides the texts. A file that is missing, unreadable or
+    of another time is made anew by `keep`; whether that works out changes nothing but the time it takes.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "statements"
+        self._paths = {folder / "statements": 0o600}  # with their modes, the first choice first
+        if not sys.dont_write_bytecode:
+            compiled = Path(importlib.util.cache_from_source(__file__))
+            self._paths = {compiled.with_suffix(".texts"): 0o644, **self._paths}
         self._counts = False
 
     @property
@@ -114,38 +118,45 @@ class TextFile:
         return self._counts
 
     def load(self) -> None:
-        """Make known what the file has."""
-        try:
-            checksum, _, body = self._path.read_bytes().partition(b"\n")
-            if int(checksum) == zlib.crc32(body):
-                stamps, texts = json.loads(body)
-                if stamps == _stamps():
-                    _known.update({name: Sql(text, constants) for name, (text, constants) in texts.items()})
-                    self._counts = True
-        except (OSError, ValueError):
-            pass
+        """Make known what the first file that counts has."""
+        self._counts = any(map(self._load, self._paths))
 
     def keep(self, *, all_of_them: bool = False) -> None:
-        """Write the file, if it does not count and this process had to compile anything (or is there to do so)."""
+        """Write a file, if none counts and this process had to compile anything (or is there to do so)."""
         if self._counts or not (_known or all_of_them):
             return
         _known.update(compile_all())
         body = json.dumps([_stamps(), _known]).encode()
-        with contextlib.suppress(OSError):
-            self._write(b"%d\n%b" % (zlib.crc32(body), body))
-            self._counts = True
+        data = b"%d\n%b" % (zlib.crc32(body), body)
+        self._counts = any(_write(path, data, mode) for path, mode in self._paths.items())
 
-    def _write(self, data: bytes) -> None:
-        """Whole or not at all, for the owner alone."""
-        self._path.parent.mkdir(mode=0o700, exist_ok=True)
-        part = self._path.with_name(f"{self._path.name}.{os.getpid()}")
+    def _load(self, path: Path) -> bool:
         try:
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(data)
-            part.replace(self._path)
-        except OSError:
+            checksum, _, body = path.read_bytes().partition(b"\n")
+            if int(checksum) != zlib.crc32(body):
+                return False
+            stamps, texts = json.loads(body)
+        except (OSError, ValueError):
+            return False
+        if stamps != _stamps():
+            return False
+        _known.update({name: Sql(text, constants) for name, (text, constants) in texts.items()})
+        return True
+
+
+def _write(path: Path, data: bytes, mode: int) -> bool:
+    """Whole or not at all; whether it could be written."""
+    part = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(mode=mode | 0o100, exist_ok=True)
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+            file.write(data)
+        part.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
-            raise
+        return False
+    return True
 
 
 @cache

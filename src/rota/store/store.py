@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from rota.ports.store import Store, Tx
 from rota.store.db import Database, damage, shrink, used
-from rota.store.migrate import ensure_head, is_head
+from rota.store.migrate import ensure_head, needs_upgrade
 from rota.store.reads import Readers
 from rota.store.statements import TextFile
 from rota.store.tx import SqlTx
@@ -28,8 +28,8 @@ def open_store(
     """The state at `path`, created or brought up to date as needed.
 
     `busy_timeout`: seconds to wait for another process's write. `cache`: a folder in which the texts of
-    the statements are kept for the next process, so that it starts sooner. StoreError: the file cannot
-    be used, is not rota's, or was written by a newer rota.
+    the statements are kept for the next process, so that it starts sooner, where they cannot be kept beside
+    the code. StoreError: the file cannot be used, is not rota's, or was written by a newer rota.
     """
     database = Database(path, read_only=read_only, busy_timeout=busy_timeout)
     store = SqlStore(database, workspace_id, None if cache is None else TextFile(cache))
@@ -42,14 +42,14 @@ def open_store(
 
 
 def is_ready(path: Path, cache: Path) -> bool:
-    """Whether the state at `path` can be used as it is, with the statements that are kept in `cache`."""
+    """Whether the state at `path` can be opened or made without what takes long to import; `cache`: see `open_store`."""
     texts = TextFile(cache)
     texts.load()
-    return texts.counts and is_head(path)
+    return texts.counts and not needs_upgrade(path)
 
 
 def make_ready(path: Path, cache: Path) -> None:
-    """Create or update the state at `path`, and keep every statement, compiled, in `cache`."""
+    """Create or update the state at `path`, and keep every statement, compiled; `cache`: see `open_store`."""
     open_store(path, cache=cache).close()
     texts = TextFile(cache)
     texts.load()

@@ -35,12 +35,15 @@ def cache(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def use(path: Path, cache: Path) -> Use:
-    """A process of its own that reads the jobs; says how many, and whether it imported SQLAlchemy."""
-    open_store(path).close()
+    """A process of its own that reads the jobs; says how many, and whether it imported SQLAlchemy.
 
-    def run(*more: str, environment: dict[str, str] | None = None) -> str:
-        command = [sys.executable, "-c", USE, str(path), str(cache), *more]
-        env = os.environ | (environment or {})
+    It leaves nothing beside the code unless `environment` lets it.
+    """
+
+    def run(*more: str, environment: dict[str, str] | None = None, at: Path = path.parent) -> str:
+        open_store(at / path.name).close()
+        command = [sys.executable, "-c", USE, str(at / path.name), str(at / cache.name), *more]
+        env = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"} | (environment or {})
         ended = subprocess.run(command, capture_output=True, text=True, check=False, env=env, timeout=60)
         assert ended.stderr == ""
         return ended.stdout.strip()
@@ -49,8 +52,17 @@ def use(path: Path, cache: Path) -> Use:
 
 
 @pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The sources, somewhere else."""
+    found = tmp_path / "copy" / "rota"
+    shutil.copytree(STORE.parent, found, ignore=shutil.ignore_patterns("__pycache__"))
+    return found
+
+
+@pytest.fixture
 def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a process that has just started."""
+    """As in a process that has just started, and that leaves nothing beside the code."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.setattr(statements, "_known", {})
 
 
@@ -96,10 +108,21 @@ def test_a_file_where_the_cache_should_be_does_no_harm(use: Use, cache: Path) ->
     assert [use(), use()] == ["0 True"] * 2
 
 
+def test_they_are_kept_beside_the_code_for_every_workspace(use: Use, copy: Path, tmp_path: Path) -> None:
+    there = {"PYTHONPATH": str(copy.parent), "PYTHONDONTWRITEBYTECODE": ""}
+    works = [tmp_path / name for name in ("one", "two", "three")]
+    for work in works:
+        work.mkdir()
+    assert [use(environment=there, at=work) for work in works[:2]] == ["0 True", "0 False"]
+    assert not any((work / "cache").exists() for work in works)
+    shutil.rmtree(copy / "store/__pycache__")
+    (copy / "store/__pycache__").write_text("here nobody may write")
+    assert [use(environment=there, at=works[2]) for _ in range(2)] == ["0 True", "0 False"]
+    assert (works[2] / "cache/statements").is_file()
+
+
 @pytest.mark.parametrize("changed", ["store/job_queries.py", "model/run.py"])
-def test_a_change_of_the_sources_makes_it_stale(use: Use, tmp_path: Path, changed: str) -> None:
-    copy = tmp_path / "copy" / "rota"
-    shutil.copytree(STORE.parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+def test_a_change_of_the_sources_makes_it_stale(use: Use, copy: Path, changed: str) -> None:
     there = {"PYTHONPATH": str(copy.parent)}
     use()
     assert use(environment=there) == "0 True", "made by another installation"
