@@ -52,7 +52,7 @@ def krisp() -> Iterator[KrispServer]:
 
 def settings(rota: Rota, text: str) -> None:
     """Write rota.yaml, with a channel that writes each message into a file."""
-    (rota.root / "tell.sh").write_text("cat >> messages.txt; echo >> messages.txt\n")
+    (rota.root / "tell.sh").write_text("printf '%s\\n' \"$(cat)\" >> messages.txt\n")
     rota.layout.config.write_text(
         f"timezone: Europe/London\nchannels: {{log: {{type: command, command: [sh, tell.sh]}}}}\nnotify: [log]\n{text}"
     )
