@@ -116,7 +116,8 @@ def test_the_daemon_goes_on_with_an_earlier_state(fixture: Path, tmp_path: Path)
         furnish(rota.root)
         (rota.root / ".rota/jobs/gone.yaml").unlink()
         for script in ("tell.sh", "post.sh"):
-            rota.write(script, "cat >> told.txt; echo >> told.txt\n")
+            # Two at a time write there: each message is one write.
+            rota.write(script, "printf '%s\\n' \"$(cat)\" >> told.txt\n")
         rota.write("fragile.sh", "echo mended\n")
         rota.write("release", "")
         load(fixture, rota.layout.state)
