@@ -4,8 +4,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_DIR ?= $(or $(TMPDIR),/tmp)/rota-demo
-# The fault tests wait more than they compute: one more of them at a time than two processors.
-WORKERS ?= 3
+# Tests that start processes wait as much as they compute: twice as many at a time as there are processors, of two.
+WORKERS ?= 4
 PYTEST_ARGS ?=
 KILLS ?= 200
 

@@ -124,7 +124,8 @@ def a_budget_that_is_used_up(at: Bench) -> Scenario:
     ended = yield at.start(*turns, "Never.", budget={"turns": 2}, permissions={"run": ["true"]})
     assert (ended.state, ended.code) == ("failed", "budget"), ended.why
     assert ended.whole <= 3, "one response over the cap at most"
-    assert ended.used.turns == ended.whole, "and every one of them is paid for, once"
+    # It is ended in the midst of what it does: what came whole just then it may not have told of.
+    assert 2 <= ended.used.turns <= ended.whole, "and every one that was told of is paid for, once"
 
 
 def the_key_stays_with_the_client(at: Bench) -> Scenario:
