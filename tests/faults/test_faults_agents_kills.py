@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from tests.support.agent_bench import Bench, Going, bench
 from tests.support.clients import CLIENTS
 from tests.support.model_server import KEY, ModelServer, serving
-from tests.support.rota import eventually
+from tests.support.rota import command_line, eventually
 
 RUNNERS = ("command", "builtin", "claude", "codex", "pi")
 # A tool that will not end by itself, and leaves its session besides.
@@ -41,17 +42,20 @@ def clients_of(at: Bench, going: Going) -> list[psutil.Process]:
         return [process for process in found if process.pid == min(p.pid for p in found)]
     daemon = psutil.Process(at.rota.daemon_pid())
     port = int(at.server.url.rpartition(":")[2])
-    return [
-        child
-        for child in daemon.children(recursive=True)
-        if any(getattr(line.raddr, "port", None) == port for line in child.net_connections())
-    ]
+    return [child for child in daemon.children(recursive=True) if port in _ports_of(child)]
+
+
+def _ports_of(process: psutil.Process) -> set[int | None]:
+    """Those that it is connected to; none when it has ended."""
+    with suppress(psutil.Error):
+        return {getattr(line.raddr, "port", None) for line in process.net_connections()}
+    return set()
 
 
 def cancelled(at: Bench) -> None:
     going = at.start({"hang": "headers"}, timeout="10m")
     asked = at.server.wait_for(going.marker)
-    assert KEY not in " ".join(word for process in at.processes(going) for word in process.cmdline())
+    assert KEY not in " ".join(command_line(process.pid) for process in at.processes(going))
     at.rota.quick("cancel", going.id)
     ended = at.ended(going)
     assert ended.state == "cancelled"

@@ -18,6 +18,7 @@ import psutil
 import pytest
 from tests.support.builtin_agents import Bench, Purse, conversation
 from tests.support.model_server import ModelServer, script, serving
+from tests.support.rota import command_line
 
 from rota.model.agent import Outcome, Permissions
 from rota.ports.agents import AgentRequest, AgentResult
@@ -168,7 +169,7 @@ def test_a_host_that_is_killed_interrupts_the_try_which_can_go_on(bench: Bench) 
         task = asyncio.create_task(bench.ask(request))
         await asyncio.to_thread(bench.server.wait_for, marker, turn=1)
         for child in psutil.Process().children(recursive=True):
-            if "rota.engine.host_child" in child.cmdline():
+            if "rota.engine.host_child" in command_line(child.pid):
                 os.kill(child.pid, signal.SIGKILL)
         return await task, await goes_on(bench, request)
 

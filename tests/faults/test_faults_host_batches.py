@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 import psutil
 import pytest
+from tests.support.rota import alive
 
 from rota.engine.host_batches import Printed
 from rota.engine.hosts import HostPool
@@ -86,7 +87,7 @@ class Pool:
 
 def at_work() -> list[psutil.Process]:
     """Our descendants that have not ended; a zombie may be ours because another file's tests made us a subreaper."""
-    return [p for p in psutil.Process().children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in psutil.Process().children(recursive=True) if alive(child.pid)]
 
 
 @pytest.fixture

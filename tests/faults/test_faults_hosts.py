@@ -18,6 +18,7 @@ from typing import Any
 
 import psutil
 import pytest
+from tests.support.rota import alive
 
 from rota.engine import process_table, processes
 from rota.engine.hosts import HostPool
@@ -276,7 +277,7 @@ def test_a_child_left_in_the_background_ends_with_the_call(workspace: Workspace,
     async def story() -> None:
         async with workspace.pool() as pool:
             pid = await pool.call(workspace.call("jobs:background"), workspace.on_output)
-            assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+            assert not alive(pid)
 
     asyncio.run(story())
 

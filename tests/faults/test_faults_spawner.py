@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.support.rota import alive
 from tests.support.spawning import (
     LINUX,
     Scene,
@@ -63,7 +64,7 @@ def test_kill_9_of_the_daemon_ends_what_it_had_started(scene: Scene) -> None:
     spawner = daemon.spawner()
     daemon.kill()
     wait_for(lambda: not scene.running())
-    wait_for(lambda: not spawner.is_running() or spawner.status() == psutil.STATUS_ZOMBIE)
+    wait_for(lambda: not alive(spawner.pid))
 
 
 def test_kill_9_of_the_spawner_is_noticed_at_once_and_leaves_nothing(scene: Scene, subreaper: None) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.support.rota import Rota, eventually
+from tests.support.rota import Rota, alive, command_line, eventually
 from tests.support.spawning import PATH, Daemon, Scene, nothing, until, wait_for, with_spawner
 
 from rota.engine.process_tree import become_subreaper
@@ -89,8 +89,4 @@ def test_when_the_step_runs_into_its_timeout(rota: Rota) -> None:
 
 def is_storm(pid: int) -> bool:
     """Whether that is one of them, and not another process that has got its number since."""
-    try:
-        process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and "storm.py" in " ".join(process.cmdline())
-    except psutil.Error:
-        return False
+    return alive(pid) and "storm.py" in command_line(pid)

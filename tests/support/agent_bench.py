@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 from tests.support.clients import SECRET, Client
 from tests.support.model_server import KEY, Asked, ModelServer, script
-from tests.support.rota import Rota, eventually, new_workspace
+from tests.support.rota import Rota, command_line, eventually, new_workspace
 
 from rota.app.wiring import App, open_app
 from rota.model.run import Run, StepRun
@@ -163,9 +163,7 @@ class Bench:
     def spawner(self) -> int:
         """The pid of the daemon's spawner."""
         daemon = psutil.Process(self.rota.daemon_pid())
-        return next(
-            child.pid for child in daemon.children() if any("spawner" in part for part in child.cmdline())
-        )
+        return next(child.pid for child in daemon.children() if "spawner" in command_line(child.pid))
 
     def kill(self, pid: int) -> None:
         """kill -9."""

@@ -63,6 +63,15 @@ def alive(pid: int) -> bool:
     return False
 
 
+def command_line(pid: int) -> str:
+    """What a process was started with; empty when it has ended."""
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        return " ".join(psutil.Process(pid).cmdline())
+    return ""
+
+
 @dataclass
 class Rota:
     """`rota` in one workspace. Whatever it started is ended by `close`."""

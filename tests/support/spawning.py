@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
+from tests.support.rota import command_line
 
 from rota.engine.spawner import Spawner
 from rota.model.job import ProcessLimits
@@ -136,12 +137,7 @@ def helper() -> psutil.Process:
 
 def helpers(parent: psutil.Process) -> list[psutil.Process]:
     """The helper processes of the spawners of a process."""
-    found = []
-    for child in parent.children():
-        with suppress(psutil.Error):
-            if "spawner_child" in " ".join(child.cmdline()):
-                found.append(child)
-    return found
+    return [child for child in parent.children() if "spawner_child" in command_line(child.pid)]
 
 
 def with_spawner(work: Callable[[Spawner], Coroutine[Any, Any, T]], **options: Any) -> T:

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
+from tests.support.rota import alive
 
 from rota.model.errors import StepError
 from rota.sources import command
@@ -120,7 +120,7 @@ def test_a_program_that_takes_too_long_is_ended_with_its_children(tmp_path: Path
     assert (failure.value.code, failure.value.permanent) == ("timeout", False)
     child = int((tmp_path / "child").read_text())
     deadline = time.monotonic() + 30
-    while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE:
+    while alive(child):
         assert time.monotonic() < deadline, "the child lives on"
         time.sleep(0.02)
 
