@@ -18,7 +18,7 @@ MEASURED = {
     "acceptance": frozenset({
         "approvals", "board", "channels", "cli_agents", "cli_evidence", "cli_mistakes", "cli_output", "cli_pauses",
         "cli_run", "cli_secrets", "cli_simulate", "cli_sources", "cli_tick", "cli_why", "daemon_messages",
-        "daemon_reload", "inbox", "mcp", "webhooks",
+        "daemon_reload", "inbox", "mcp", "polling", "webhooks",
     }),
     "conformance": frozenset({"runners", "sources", "steps"}),
     "faults": frozenset({
