@@ -114,10 +114,11 @@ class Desk(Protocol):
 class AgentRequest:
     """What an agent step asks of a runner.
 
-    `system`: text. `session`: the conversation to go on with (None or without an id: a new one); its key is that of the step at work, as
-    `model.agent.run_key` gives it. `session_id`: the id of a new one, where the client lets it be chosen; the state knows
-    it when the runner has put it there. `tools`: names of the tools it may have (None: the runner's usual ones). `mcp`: servers by name:
-    `{command, args, env}` or `{url, headers}`, secrets filled in. `schema`: a JSON Schema that the answer has to fit.
+    `system`: text. `session`: the conversation to go on with (None, or one without an id: a new one); its key is that
+    of the step at work, as `model.agent.run_key` gives it. `session_id`: the id of a new one, where the client lets it
+    be chosen; the state knows it when the runner has put it there. `tools`: names of the tools it may have (None: the
+    runner's usual ones). `mcp`: servers by name: `{command, args, env}` or `{url, headers}`, secrets filled in.
+    `schema`: a JSON Schema that the answer has to fit.
     `account`: each response is told to it as it comes. `model` is None where the runner has a default of its own.
     """
 

@@ -148,7 +148,7 @@ def _write(path: Path, data: bytes, mode: int) -> bool:
     """Whole or not at all; whether it could be written."""
     part = path.with_name(f"{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(mode=mode | 0o100, exist_ok=True)
+        path.parent.mkdir(mode=mode | (mode & 0o444) >> 2, exist_ok=True)  # entered by whoever may read
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
             file.write(data)
         part.replace(path)
