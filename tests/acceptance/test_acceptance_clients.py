@@ -114,7 +114,8 @@ def test_an_mcp_server_that_is_dead_fails_the_run(at: Bench) -> None:
     assert ended.state == "failed"
     assert ended.code == ("no_mcp" if at.client.runner == "pi" else "mcp_server"), ended.why
     assert "wiki" in ended.why
-    assert ended.whole == 0, "no model was asked"
+    # claude says which servers it has as it asks for the first time: that may be answered before it is ended.
+    assert ended.whole <= (at.client.runner == "claude"), "no model is asked for more"
 
 
 def test_what_is_missing_is_said(at: Bench) -> None:
