@@ -15,6 +15,8 @@ from tests.support.model_server import KEY, ModelServer, serving
 from tests.support.rota import command_line, eventually
 
 RUNNERS = ("command", "builtin", "claude", "codex", "pi")
+# Where clients write down the results of their tools, and how.
+RECORDS = {"claude": ("claude/projects", "tool_result"), "pi": ("pi/sessions", "toolResult")}
 # A tool that will not end by itself, and leaves its session besides.
 LONG = "setsid sleep 300 & echo $$ > {name}.pid; sleep 300\n"
 
@@ -108,11 +110,16 @@ def daemon_killed(at: Bench) -> None:
         {"calls": [call]}, last, permissions={"write": ["now/**"]}, on_interrupt="resume", timeout="10m"
     )
     at.server.wait_for(going.marker, turn=1)
-    if at.client.runner == "claude":
+    if at.client.runner in RECORDS:
         # It writes down what it has done a moment later; what is killed within that moment is done again.
-        talks = at.rota.root / ".rota/agents/claude/projects"
+        folder, mark = RECORDS[at.client.runner]
+        talks = at.rota.root / ".rota/agents" / folder
         eventually(
-            lambda: any("tool_result" in file.read_text() for file in talks.rglob("*.jsonl")), "its record"
+            lambda: any(
+                mark in text and going.marker in text
+                for text in (file.read_text() for file in talks.rglob("*.jsonl"))
+            ),
+            "its record",
         )
     at.rota.kill_daemon()
     at.nothing_left(going)
